@@ -1,0 +1,3 @@
+//! Walking entries in order, whatever they are stored in. Rank 3.
+
+pub mod internal;

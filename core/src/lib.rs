@@ -1,0 +1,20 @@
+//! Esker: an embedded, ordered key-value store on a log-structured merge-tree.
+//!
+//! The layers, lowest first; a module imports only from lower ranks or its own folder:
+//!
+//! | rank | modules |
+//! |---|---|
+//! | 0 | [`error`] |
+//! | 1 | `util` |
+//! | 2 | `key`, [`env`] |
+//! | 3 | `iter` |
+#![deny(unsafe_code)]
+
+pub mod env;
+pub mod error;
+mod iter;
+mod key;
+mod util;
+
+pub use error::{Error, ErrorKind, Result};
+pub use util::pinned::Pinned;

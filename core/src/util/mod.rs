@@ -1,0 +1,8 @@
+//! Bytes, sums, locks and counters: what every layer needs and nothing that knows a database. Rank 1.
+
+pub mod checksum;
+pub mod coding;
+pub mod hash;
+pub mod metrics;
+pub mod pinned;
+pub mod sync;

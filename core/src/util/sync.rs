@@ -1,0 +1,213 @@
+//! Locks, atomics and threads. The only file that names `std::sync`, `std::thread` or `parking_lot`: under `cfg(loom)` and
+//! `cfg(shuttle)` the same names are the model checker's, so that the code under test is the code that ships.
+//!
+//! Locks here do not poison: a panic in a writing path poisons the *database* (see `db/`), which says why; a lock cannot.
+
+pub use std::sync::{Arc, OnceLock, Weak};
+
+#[cfg(not(any(loom, shuttle)))]
+mod imp {
+    pub use std::sync::atomic;
+    pub use std::thread;
+
+    pub use parking_lot::{MutexGuard, RwLockReadGuard, RwLockWriteGuard};
+
+    /// Mutual exclusion without poisoning.
+    #[derive(Default, Debug)]
+    pub struct Mutex<T: ?Sized>(parking_lot::Mutex<T>);
+
+    impl<T> Mutex<T> {
+        /// A free lock around `value`.
+        pub const fn new(value: T) -> Self {
+            Mutex(parking_lot::Mutex::new(value))
+        }
+    }
+
+    impl<T: ?Sized> Mutex<T> {
+        /// Waits for the lock.
+        pub fn lock(&self) -> MutexGuard<'_, T> {
+            self.0.lock()
+        }
+
+        /// The lock if it is free now.
+        pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+            self.0.try_lock()
+        }
+    }
+
+    /// Many readers or one writer, without poisoning.
+    #[derive(Default, Debug)]
+    pub struct RwLock<T: ?Sized>(parking_lot::RwLock<T>);
+
+    impl<T> RwLock<T> {
+        /// A free lock around `value`.
+        pub const fn new(value: T) -> Self {
+            RwLock(parking_lot::RwLock::new(value))
+        }
+    }
+
+    impl<T: ?Sized> RwLock<T> {
+        /// Waits until no writer holds the lock.
+        pub fn read(&self) -> RwLockReadGuard<'_, T> {
+            self.0.read()
+        }
+
+        /// Waits until nobody holds the lock.
+        pub fn write(&self) -> RwLockWriteGuard<'_, T> {
+            self.0.write()
+        }
+    }
+
+    /// Waiting for a change of what a [`Mutex`] protects.
+    #[derive(Default, Debug)]
+    pub struct Condvar(parking_lot::Condvar);
+
+    impl Condvar {
+        /// A condition nobody waits for.
+        pub const fn new() -> Self {
+            Condvar(parking_lot::Condvar::new())
+        }
+
+        /// Frees the lock, sleeps until notified, takes the lock again.
+        pub fn wait<'a, T>(&self, mut guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+            self.0.wait(&mut guard);
+            guard
+        }
+
+        /// The same, for at most `timeout`; true if it ran out.
+        pub fn wait_timeout<'a, T>(
+            &self,
+            mut guard: MutexGuard<'a, T>,
+            timeout: std::time::Duration,
+        ) -> (MutexGuard<'a, T>, bool) {
+            let timed_out = self.0.wait_for(&mut guard, timeout).timed_out();
+            (guard, timed_out)
+        }
+
+        /// Wakes one waiter.
+        pub fn notify_one(&self) {
+            self.0.notify_one();
+        }
+
+        /// Wakes all waiters.
+        pub fn notify_all(&self) {
+            self.0.notify_all();
+        }
+    }
+}
+
+#[cfg(any(loom, shuttle))]
+mod imp {
+    #[cfg(loom)]
+    use loom::sync as checked;
+    #[cfg(shuttle)]
+    use shuttle::sync as checked;
+
+    pub use checked::atomic;
+    pub use checked::{MutexGuard, RwLockReadGuard, RwLockWriteGuard};
+    #[cfg(loom)]
+    pub use loom::thread;
+    #[cfg(shuttle)]
+    pub use shuttle::thread;
+
+    fn never_poisoned<T>(result: std::sync::LockResult<T>) -> T {
+        result.unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// The model checker's mutex under the names of the real one.
+    #[derive(Debug)]
+    pub struct Mutex<T>(checked::Mutex<T>);
+
+    impl<T> Mutex<T> {
+        /// A free lock around `value`.
+        pub fn new(value: T) -> Self {
+            Mutex(checked::Mutex::new(value))
+        }
+
+        /// Waits for the lock.
+        pub fn lock(&self) -> MutexGuard<'_, T> {
+            never_poisoned(self.0.lock())
+        }
+
+        /// The lock if it is free now.
+        pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+            self.0.try_lock().ok()
+        }
+    }
+
+    impl<T: Default> Default for Mutex<T> {
+        fn default() -> Self {
+            Mutex::new(T::default())
+        }
+    }
+
+    /// The model checker's read-write lock under the names of the real one.
+    #[derive(Debug)]
+    pub struct RwLock<T>(checked::RwLock<T>);
+
+    impl<T> RwLock<T> {
+        /// A free lock around `value`.
+        pub fn new(value: T) -> Self {
+            RwLock(checked::RwLock::new(value))
+        }
+
+        /// Waits until no writer holds the lock.
+        pub fn read(&self) -> RwLockReadGuard<'_, T> {
+            never_poisoned(self.0.read())
+        }
+
+        /// Waits until nobody holds the lock.
+        pub fn write(&self) -> RwLockWriteGuard<'_, T> {
+            never_poisoned(self.0.write())
+        }
+    }
+
+    impl<T: Default> Default for RwLock<T> {
+        fn default() -> Self {
+            RwLock::new(T::default())
+        }
+    }
+
+    /// The model checker's condition variable under the names of the real one.
+    #[derive(Debug)]
+    pub struct Condvar(checked::Condvar);
+
+    impl Condvar {
+        /// A condition nobody waits for.
+        pub fn new() -> Self {
+            Condvar(checked::Condvar::new())
+        }
+
+        /// Frees the lock, sleeps until notified, takes the lock again.
+        pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+            never_poisoned(self.0.wait(guard))
+        }
+
+        /// Model time has no clock: the same as [`Condvar::wait`], and it never runs out.
+        pub fn wait_timeout<'a, T>(
+            &self,
+            guard: MutexGuard<'a, T>,
+            _timeout: std::time::Duration,
+        ) -> (MutexGuard<'a, T>, bool) {
+            (self.wait(guard), false)
+        }
+
+        /// Wakes one waiter.
+        pub fn notify_one(&self) {
+            self.0.notify_one();
+        }
+
+        /// Wakes all waiters.
+        pub fn notify_all(&self) {
+            self.0.notify_all();
+        }
+    }
+
+    impl Default for Condvar {
+        fn default() -> Self {
+            Condvar::new()
+        }
+    }
+}
+
+pub use imp::*;
