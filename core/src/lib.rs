@@ -15,6 +15,7 @@ pub mod error;
 mod iter;
 mod key;
 mod util;
+mod version;
 
 pub use error::{Error, ErrorKind, Result};
 pub use util::pinned::Pinned;

@@ -1,4 +1,5 @@
 //! The outside world: files and time. Everything below and above reaches the operating system only through here. Rank 2.
 
 pub mod clock;
+pub mod filename;
 pub mod fs;
