@@ -14,8 +14,10 @@ pub mod env;
 pub mod error;
 mod iter;
 mod key;
+pub mod options;
 mod util;
 mod version;
 
 pub use error::{Error, ErrorKind, Result};
+pub use options::{Durability, Options, WriteOptions};
 pub use util::pinned::Pinned;
