@@ -5,6 +5,7 @@
 //! `[c, g)` give smallest `b`, largest `g` exclusive: `g` itself is not in the table.
 
 use std::cmp::Ordering;
+use std::fmt;
 
 use crate::env::filename::FileNumber;
 use crate::key::family::FamilyId;
@@ -33,9 +34,20 @@ impl Level {
         self.0 as usize
     }
 
+    /// Every level, shallowest first.
+    pub fn all() -> impl DoubleEndedIterator<Item = Level> {
+        (0..Level::COUNT as u8).map(Level)
+    }
+
     /// The next deeper level; the last has none.
     pub fn deeper(self) -> Option<Level> {
         Level::new(self.index() + 1)
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "L{}", self.0)
     }
 }
 
@@ -88,5 +100,33 @@ impl FileMeta {
     /// Whether the two tables' bounds share a key.
     pub fn overlaps(&self, order: &Order, other: &FileMeta) -> bool {
         !self.ends_before(order, &other.smallest) && !other.ends_before(order, &self.smallest)
+    }
+}
+
+#[cfg(test)]
+pub mod testing {
+    //! Made-up tables for tests of picks and edits.
+
+    use std::ops::RangeInclusive;
+
+    use super::*;
+
+    /// A table of the default family with these inclusive bounds and sequence numbers, 1000 bytes long.
+    pub fn meta(number: u64, smallest: &str, largest: &str, seqnos: RangeInclusive<u64>) -> FileMeta {
+        FileMeta {
+            number: FileNumber::new(number),
+            family: FamilyId::DEFAULT,
+            file_size: 1000,
+            smallest: smallest.as_bytes().to_vec(),
+            largest: largest.as_bytes().to_vec(),
+            largest_exclusive: false,
+            smallest_seqno: SeqNo::new(*seqnos.start()).expect("a small number"),
+            largest_seqno: SeqNo::new(*seqnos.end()).expect("a small number"),
+            table_id: number.wrapping_mul(0x9e37_79b9_7f4a_7c15),
+            checksum: number as u32,
+            entries: 10,
+            deletes: 0,
+            range_tombstones: 0,
+        }
     }
 }
