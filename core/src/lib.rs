@@ -8,6 +8,12 @@
 //! | 1 | `util` |
 //! | 2 | `key`, [`env`] |
 //! | 3 | `iter` |
+//! | 4 | `record`, `batch` |
+//! | 5 | `wal`, `memtable`, `table` |
+//! | 6 | `version` |
+//! | 7 | `compaction` |
+//! | 8 | [`options`] |
+//! | 9 | `db` |
 #![deny(unsafe_code)]
 
 pub mod env;

@@ -1,0 +1,4 @@
+//! The engine's integration tests, as one binary: one link, one list of results. Each module is one family of page
+//! "docs/testing.md"; what needs private parts of the engine is tested beside the code instead.
+
+mod tidy;
