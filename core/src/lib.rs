@@ -21,6 +21,7 @@ pub mod error;
 mod iter;
 mod key;
 pub mod options;
+mod record;
 mod util;
 mod version;
 

@@ -2,6 +2,8 @@
 
 pub mod checksum;
 pub mod coding;
+#[cfg(test)]
+pub mod doc_page;
 pub mod hash;
 pub mod metrics;
 pub mod pinned;
