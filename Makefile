@@ -1,0 +1,27 @@
+# Names for commands only; what they do stands in scripts/.
+
+.PHONY: help demo test check bench install wheel clean
+
+help:               ## this list
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/: +## +/\t/' | expand -t 14
+
+demo:               ## load real data while being killed, check it from every language, ask it questions (FILE=my.tsv: yours)
+	@scripts/demo.sh $(if $(FILE),--file '$(FILE)')
+
+test:               ## build and run every test of every language
+	@scripts/test.sh
+
+check:              ## the fast part of test: format, lints, house rules
+	@scripts/check.sh
+
+bench:              ## our own figures (ARGS='--num 1000000 fillseq readrandom')
+	@scripts/bench.sh $(ARGS)
+
+install:            ## library, header, C++ wrapper, pkg-config, CMake, tool (PREFIX=/usr/local DESTDIR=)
+	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' scripts/install.sh
+
+wheel:              ## the Python package as target/wheels/*.whl
+	@scripts/wheel.sh
+
+clean:              ## remove everything that was built
+	@rm -rf target

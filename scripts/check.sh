@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# The fast part of the tests: format, lints, and the rules of the house.
+source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+
+if cargo fmt --version >/dev/null 2>&1; then
+  cargo fmt --all --check
+else
+  echo "SKIPPED: rustfmt is not installed"
+fi
+if cargo clippy --version >/dev/null 2>&1; then
+  cargo clippy --quiet --workspace --all-targets -- -D warnings
+else
+  echo "SKIPPED: clippy is not installed"
+fi
+cargo test --quiet --package esker --test it tidy

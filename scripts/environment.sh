@@ -1,0 +1,35 @@
+# Sourced by the other scripts: where things are, which Python, and how a step reports itself.
+# shellcheck shell=bash
+
+set -euo pipefail
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$ROOT"
+
+TARGET="$ROOT/target"
+VENV="$TARGET/venv"
+export CARGO_TARGET_DIR="$TARGET"
+export CARGO_TERM_COLOR="${CARGO_TERM_COLOR:-never}"
+
+# The first Python of 3.11 or newer: $PYTHON, then python3, then by version.
+find_python() {
+  local candidate
+  for candidate in ${PYTHON:-} python3 python3.14 python3.13 python3.12 python3.11; do
+    if command -v "$candidate" >/dev/null &&
+      "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+      command -v "$candidate"
+      return 0
+    fi
+  done
+  echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3" >&2
+  return 1
+}
+
+# The name of the shared library on this system.
+library_file() {
+  case "$(uname -s)" in
+    Darwin) echo libesker.dylib ;;
+    *) echo libesker.so ;;
+  esac
+}
+
+say() { printf '\n== %s\n' "$*"; }

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Sees to what the build and the tests need besides Rust, a C compiler, make and Python, and says what it does.
+# Changes nothing when everything is there, and then needs no network.
+#
+#   from Debian's packages (as root or by sudo): g++, pkg-config, valgrind, python3-venv, if missing
+#   from PyPI, into target/venv only:            what scripts/requirements.txt lists
+source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
+}
+
+# Installs Debian packages; false (with a word why) where that is not possible.
+install_packages() {
+  if ! command -v apt-get >/dev/null; then
+    echo "setup: please install by hand: $*"
+    return 1
+  fi
+  echo "setup: installing $* from Debian's packages"
+  { as_root apt-get update -qq && DEBIAN_FRONTEND=noninteractive as_root apt-get install -y -qq "$@"; } >/dev/null
+}
+
+for tool in cargo cc make; do
+  command -v "$tool" >/dev/null || { echo "setup: $tool is needed and not installed" >&2; exit 1; }
+done
+PYTHON_FOUND=$(find_python)
+
+missing=()
+command -v g++ >/dev/null || missing+=(g++)
+command -v pkg-config >/dev/null || missing+=(pkg-config)
+command -v valgrind >/dev/null || missing+=(valgrind)
+if [ ! -x "$VENV/bin/python" ] && ! "$PYTHON_FOUND" -c 'import venv, ensurepip' 2>/dev/null; then
+  missing+=(python3-venv)
+fi
+if [ ${#missing[@]} -gt 0 ]; then
+  install_packages "${missing[@]}" || echo "setup: going on without ${missing[*]}; what needs them will say so"
+fi
+
+if [ "${1:-}" = --without-python ]; then
+  exit 0
+fi
+
+if [ ! -x "$VENV/bin/python" ]; then
+  echo "setup: making a Python environment in target/venv with $PYTHON_FOUND"
+  "$PYTHON_FOUND" -m venv "$VENV"
+fi
+stamp="$VENV/requirements.installed"
+if ! cmp -s scripts/requirements.txt "$stamp"; then
+  echo "setup: installing $(grep -v '^#' scripts/requirements.txt | tr '\n' ' ')into target/venv"
+  "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check -r scripts/requirements.txt
+  cp scripts/requirements.txt "$stamp"
+fi
