@@ -2,4 +2,8 @@
 
 pub mod clock;
 pub mod filename;
+pub mod fork;
 pub mod fs;
+mod lock;
+pub mod os_fs;
+mod os_lock;

@@ -5,6 +5,9 @@
 
 pub use std::sync::{Arc, OnceLock, Weak};
 
+/// The machine's own atomics, under a model checker too: for statics, and for memory that is shared with the kernel.
+pub use std::sync::atomic as machine_atomic;
+
 #[cfg(not(any(loom, shuttle)))]
 mod imp {
     pub use std::sync::atomic;
