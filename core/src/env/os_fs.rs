@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::env::fs::{File, FileLock, FileSystem, FileType, LockMode, OpenMode, Stat};
@@ -266,7 +266,7 @@ mod tests {
     use crate::env::fork::tests::in_child_process;
     use crate::env::fs::{is_not_found, read_small_file};
     use crate::error::ErrorKind;
-    use std::os::unix::fs::{FileTypeExt, symlink};
+    use std::os::unix::fs::{FileTypeExt, MetadataExt, symlink};
 
     fn scratch() -> tempfile::TempDir {
         tempfile::tempdir().unwrap()
