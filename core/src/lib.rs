@@ -16,6 +16,7 @@
 //! | 9 | `db` |
 #![deny(unsafe_code)]
 
+mod batch;
 pub mod env;
 pub mod error;
 mod iter;
@@ -25,6 +26,9 @@ mod record;
 mod util;
 mod version;
 
+pub use batch::{BatchEntry, BatchIter, WriteBatch};
 pub use error::{Error, ErrorKind, Result};
+pub use key::family::FamilyId;
+pub use key::kind::Kind;
 pub use options::{Durability, Options, WriteOptions};
 pub use util::pinned::Pinned;
