@@ -19,7 +19,7 @@
 use crate::env::filename::FileNumber;
 use crate::error::{Error, Result};
 use crate::util::checksum::placed;
-use crate::util::coding::{Reader, put_u32, put_u64};
+use crate::util::coding::Reader;
 use crate::util::hash::key_hash;
 
 /// Bytes before the payload.
@@ -89,9 +89,9 @@ pub(super) enum Peeked {
 }
 
 /// The identity of file `number` of the database `uuid`. On disk, in every check.
-pub fn file_identity(uuid: &[u8; 16], number: FileNumber) -> u64 {
+pub fn file_identity(uuid: u128, number: FileNumber) -> u64 {
     let mut bytes = [0; 24];
-    bytes[..16].copy_from_slice(uuid);
+    bytes[..16].copy_from_slice(&uuid.to_le_bytes());
     bytes[16..].copy_from_slice(&number.get().to_le_bytes());
     key_hash(&bytes)
 }
@@ -114,21 +114,15 @@ pub fn encode_header(place: Place, header: &RecordHeader, payload: &[u8]) -> Res
     if header.number > MAX_NUMBER {
         return Err(Error::invalid(format!("record number {} needs more than 56 bits", header.number)));
     }
-    let mut rest = Vec::with_capacity(HEADER_LEN - 12);
-    put_u32(&mut rest, header.count);
-    put_u64(&mut rest, header.number << 8 | u64::from(header.record_type));
-    put_u64(&mut rest, header.synced);
-
-    let length = length.to_le_bytes();
-    let check = placed(&[&length, &rest], place.identity, place.offset).to_le_bytes();
-    let parts: [&[u8]; 5] = [&length, &check, &rest, payload, padding(payload.len())];
-    let checksum = placed(&parts, place.identity, place.offset).to_le_bytes();
-
     let mut out = [0; HEADER_LEN];
-    out[0..4].copy_from_slice(&length);
-    out[4..8].copy_from_slice(&check);
-    out[8..12].copy_from_slice(&checksum);
-    out[12..].copy_from_slice(&rest);
+    out[0..4].copy_from_slice(&length.to_le_bytes());
+    out[12..16].copy_from_slice(&header.count.to_le_bytes());
+    out[16..24].copy_from_slice(&(header.number << 8 | u64::from(header.record_type)).to_le_bytes());
+    out[24..32].copy_from_slice(&header.synced.to_le_bytes());
+    let check = placed(&[&out[0..4], &out[12..]], place.identity, place.offset);
+    out[4..8].copy_from_slice(&check.to_le_bytes());
+    let checksum = placed(&[&out[0..8], &out[12..], payload, padding(payload.len())], place.identity, place.offset);
+    out[8..12].copy_from_slice(&checksum.to_le_bytes());
     Ok(out)
 }
 
@@ -282,7 +276,7 @@ mod tests {
 
     #[test]
     fn identities_differ_by_database_and_number() {
-        let id = |uuid: u8, n| file_identity(&[uuid; 16], FileNumber::new(n));
+        let id = |uuid, n| file_identity(uuid, FileNumber::new(n));
         assert_ne!(id(1, 7), id(1, 8));
         assert_ne!(id(1, 7), id(2, 7));
     }
@@ -290,8 +284,8 @@ mod tests {
     #[test]
     fn the_page_says_what_the_code_does() {
         let page = DocPage::new(include_str!("../../../docs/format/record.md"));
-        let uuid: [u8; 16] = std::array::from_fn(|i| i as u8);
-        let place = Place { identity: file_identity(&uuid, FileNumber::new(7)), offset: 1024 };
+        let uuid = u128::from_le_bytes(std::array::from_fn(|i| i as u8));
+        let place = Place { identity: file_identity(uuid, FileNumber::new(7)), offset: 1024 };
         let mut bytes = Vec::new();
         encode_record(&mut bytes, place, &HEADER, b"payload-11b").unwrap();
         assert_eq!(page.hex("record"), bytes);

@@ -60,7 +60,7 @@ impl Search {
 
     /// The next whole record; `None` when the file ends.
     pub fn next<S: RecordSource>(&mut self, source: &mut S) -> Result<Option<Found>> {
-        while self.to_candidate(source)? {
+        while self.find_candidate(source)? {
             let offset = self.offset;
             let (next_offset, found) = match read_record(source, self.identity, offset)? {
                 Decoded::Record(Record { header, next_offset, .. }) => {
@@ -83,7 +83,7 @@ impl Search {
     }
 
     /// Moves on to the next position whose header holds; false at the end of the file.
-    fn to_candidate<S: RecordSource>(&mut self, source: &mut S) -> Result<bool> {
+    fn find_candidate<S: RecordSource>(&mut self, source: &mut S) -> Result<bool> {
         loop {
             let bytes = source.window(self.offset, HEADER_LEN)?;
             let mut at = 0;

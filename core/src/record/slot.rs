@@ -87,8 +87,8 @@ mod tests {
     #[test]
     fn the_page_says_what_the_code_does() {
         let page = DocPage::new(include_str!("../../../docs/format/record.md"));
-        let uuid: [u8; 16] = std::array::from_fn(|i| i as u8);
-        let place = Place { identity: file_identity(&uuid, FileNumber::new(7)), offset: 512 };
+        let uuid = u128::from_le_bytes(std::array::from_fn(|i| i as u8));
+        let place = Place { identity: file_identity(uuid, FileNumber::new(7)), offset: 512 };
         let bytes = encode_slot(place, 502);
         assert_eq!(page.hex("slot"), bytes);
         page.check_fields("slot", &[("synced", 0, 8), ("check", 8, 4), ("rest", SLOT_LEN, 0)]);
