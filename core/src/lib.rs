@@ -17,6 +17,7 @@
 #![deny(unsafe_code)]
 
 mod batch;
+mod compaction;
 pub mod env;
 pub mod error;
 mod iter;
