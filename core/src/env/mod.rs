@@ -5,5 +5,7 @@ pub mod filename;
 pub mod fork;
 pub mod fs;
 mod lock;
+pub mod op;
 pub mod os_fs;
 mod os_lock;
+pub mod sim_fs;

@@ -1,0 +1,1 @@
+//! T1: the model of the simulated disk, statement by statement.
