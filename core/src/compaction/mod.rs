@@ -1,9 +1,12 @@
 //! Merging tables into fewer, deeper, smaller ones; and memtables into tables. Rank 7: decisions are values, jobs execute them
 //! and return an edit, nothing here changes what readers see.
 
+pub mod manual;
 pub mod options;
 pub mod output;
 pub mod picker;
 pub mod plan;
 pub mod retention;
 pub mod score;
+#[cfg(test)]
+mod simulation;
