@@ -159,7 +159,7 @@ impl Picker<'_> {
         let into = if output_level == level { Vec::new() } else { self.version.overlapping(output_level, &hull) };
         let span = KeySpan::hull(order, from.iter().chain(&into).map(|file| &**file))?;
         let free = !self.claims.hold_any(&from) && !self.claims.hold_any(&into);
-        if !free  {
+        if !free || self.claims.writes_into(self.family, order, output_level, &span) {
             return None;
         }
         let numbers = from.iter().chain(&into).map(|file| file.number).collect();
