@@ -24,6 +24,7 @@ mod iter;
 mod key;
 pub mod options;
 mod record;
+mod table;
 mod util;
 mod version;
 
