@@ -16,36 +16,23 @@ use crate::util::coding::{Reader, put_prefixed, put_u32, put_u64, put_varint};
 use crate::util::sync::Arc;
 use crate::version::file_meta::{FileMeta, Level};
 
-/// The format of MANIFEST records that this code writes, and the newest it reads.
-pub const FORMAT_VERSION: u32 = 1;
-
 /// Longest name of a family or comparator.
 pub const MAX_NAME_LEN: usize = 255;
 
 /// What each field of an edit is called on disk. Numbers are never reused.
 mod tag {
-    pub const SNAPSHOT: u8 = 1;
-    pub const FAMILY_CREATED: u8 = 2;
-    pub const FAMILY_DROPPED: u8 = 3;
-    pub const TABLE_DELETED: u8 = 4;
-    pub const TABLE_ADDED: u8 = 5;
-    pub const FLUSHED_SEQNO: u8 = 6;
-    pub const WAL_ADDED: u8 = 7;
-    pub const WAL_REMOVED: u8 = 8;
-    pub const NEXT_FILE_NUMBER: u8 = 9;
-    pub const NEXT_FAMILY_ID: u8 = 10;
-    pub const LAST_SEQNO: u8 = 11;
-    pub const SYNCED_THROUGH: u8 = 12;
-    pub const VIEW_TIME: u8 = 13;
-}
-
-/// What opens a snapshot edit: everything after it is the whole state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SnapshotHeader {
-    /// The format of this MANIFEST.
-    pub format_version: u32,
-    /// The database it belongs to.
-    pub uuid: u128,
+    pub const FAMILY_CREATED: u8 = 1;
+    pub const FAMILY_DROPPED: u8 = 2;
+    pub const TABLE_DELETED: u8 = 3;
+    pub const TABLE_ADDED: u8 = 4;
+    pub const FLUSHED_SEQNO: u8 = 5;
+    pub const WAL_ADDED: u8 = 6;
+    pub const WAL_REMOVED: u8 = 7;
+    pub const NEXT_FILE_NUMBER: u8 = 8;
+    pub const NEXT_FAMILY_ID: u8 = 9;
+    pub const LAST_SEQNO: u8 = 10;
+    pub const SYNCED_THROUGH: u8 = 11;
+    pub const VIEW_TIME: u8 = 12;
 }
 
 /// A family that comes into being.
@@ -62,8 +49,6 @@ pub struct NewFamily {
 /// One change of what the database is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VersionEdit {
-    /// Set on the first record of a MANIFEST and only there.
-    pub snapshot: Option<SnapshotHeader>,
     /// Families that come into being.
     pub families_created: Vec<NewFamily>,
     /// Families that go, with all their tables.
@@ -109,11 +94,6 @@ impl VersionEdit {
     /// The edit as bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
-        if let Some(snapshot) = &self.snapshot {
-            out.push(tag::SNAPSHOT);
-            put_u32(&mut out, snapshot.format_version);
-            out.extend_from_slice(&snapshot.uuid.to_le_bytes());
-        }
         for family in &self.families_created {
             put_tagged(&mut out, tag::FAMILY_CREATED, u64::from(family.id.0));
             put_prefixed(&mut out, family.name.as_bytes());
@@ -156,7 +136,7 @@ impl VersionEdit {
         out
     }
 
-    /// The edit that `bytes` encode. The error is `Corruption`, or `Format` if a newer version wrote the MANIFEST.
+    /// The edit that `bytes` encode. The error is `Corruption`, without a place: the caller knows it.
     pub fn decode(bytes: &[u8]) -> Result<VersionEdit> {
         let mut edit = VersionEdit::default();
         let mut reader = Reader::new(bytes);
@@ -168,7 +148,6 @@ impl VersionEdit {
 
     fn decode_field(&mut self, tag: u8, r: &mut Reader<'_>) -> Result<()> {
         match tag {
-            tag::SNAPSHOT => set(&mut self.snapshot, decode_snapshot_header(r)?, "snapshot header"),
             tag::FAMILY_CREATED => {
                 let id = family(r)?;
                 self.families_created.push(NewFamily { id, name: name(r)?, order_name: name(r)? });
@@ -251,17 +230,6 @@ fn decode_file(r: &mut Reader<'_>) -> Result<(Level, Arc<FileMeta>)> {
     Ok((level, Arc::new(file)))
 }
 
-fn decode_snapshot_header(r: &mut Reader<'_>) -> Result<SnapshotHeader> {
-    let format_version = r.u32().ok_or_else(cut)?;
-    // Checked before anything else is read: a newer format may spell the rest differently.
-    if format_version > FORMAT_VERSION {
-        let message = format!("format {format_version} is newer than {FORMAT_VERSION}, the newest this version knows");
-        return Err(Error::new(ErrorKind::Format, message));
-    }
-    let uuid = r.bytes(16).and_then(|bytes| bytes.try_into().ok()).ok_or_else(cut)?;
-    Ok(SnapshotHeader { format_version, uuid: u128::from_le_bytes(uuid) })
-}
-
 fn set<T>(slot: &mut Option<T>, value: T, what: &str) -> Result<()> {
     if slot.replace(value).is_some() {
         return Err(damaged(format!("edit has two values for its {what}")));
@@ -318,6 +286,7 @@ fn damaged(message: impl Into<String>) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::util::doc_page::DocPage;
     use crate::version::file_meta::testing::meta;
 
     fn seq(n: u64) -> SeqNo {
@@ -347,7 +316,6 @@ mod tests {
             order_name: "o".repeat(MAX_NAME_LEN),
         };
         VersionEdit {
-            snapshot: Some(SnapshotHeader { format_version: FORMAT_VERSION, uuid: u128::MAX / 3 }),
             families_created: vec![new(0, "default"), new(u32::MAX, "")],
             families_dropped: vec![FamilyId(3), FamilyId(4)],
             deleted: vec![
@@ -407,10 +375,53 @@ mod tests {
         assert_eq!((unknown.kind(), unknown.message()), (ErrorKind::Corruption, "edit has a field of unknown kind 99"));
         let level = message(&[tag::TABLE_DELETED, 0, Level::COUNT as u8, 5]);
         assert_eq!(level.message(), "edit names level 7, which this database does not have");
-        let mut newer = vec![tag::SNAPSHOT];
-        put_u32(&mut newer, FORMAT_VERSION + 1);
-        assert_eq!(message(&newer).kind(), ErrorKind::Format);
         let twice = [tag::VIEW_TIME, 1, tag::VIEW_TIME, 2];
         assert_eq!(message(&twice).kind(), ErrorKind::Corruption);
+    }
+
+    #[test]
+    fn the_page_says_what_the_code_does() {
+        let page = DocPage::new(include_str!("../../../docs/format/manifest.md"));
+        let file = FileMeta {
+            file_size: 2000,
+            largest_exclusive: true,
+            table_id: 0x1122_3344_5566_7788,
+            checksum: 0xaabb_ccdd,
+            entries: 100,
+            deletes: 10,
+            range_tombstones: 1,
+            ..meta(9, "a", "k2", 5..=300)
+        };
+        let users = NewFamily { id: FamilyId(1), name: "users".to_owned(), order_name: "bytewise".to_owned() };
+        let edit = VersionEdit {
+            families_created: vec![users],
+            families_dropped: vec![FamilyId(4)],
+            deleted: vec![(FamilyId(0), Level::ZERO, FileNumber::new(9))],
+            added: vec![(Level::new(1).unwrap(), Arc::new(file))],
+            flushed_seqno: vec![(FamilyId(0), seq(300))],
+            wal_added: vec![FileNumber::new(12)],
+            wal_removed: vec![FileNumber::new(8)],
+            next_file_number: Some(FileNumber::new(13)),
+            next_family_id: Some(FamilyId(5)),
+            last_seqno: Some(seq(310)),
+            synced_through: Some(seq(300)),
+            view_time_ms: Some(1_700_000_000_000),
+        };
+        assert_eq!(page.hex("edit"), edit.encode());
+        let fields = [
+            ("family_created", tag::FAMILY_CREATED),
+            ("family_dropped", tag::FAMILY_DROPPED),
+            ("table_deleted", tag::TABLE_DELETED),
+            ("table_added", tag::TABLE_ADDED),
+            ("flushed_seqno", tag::FLUSHED_SEQNO),
+            ("wal_added", tag::WAL_ADDED),
+            ("wal_removed", tag::WAL_REMOVED),
+            ("next_file_number", tag::NEXT_FILE_NUMBER),
+            ("next_family_id", tag::NEXT_FAMILY_ID),
+            ("last_seqno", tag::LAST_SEQNO),
+            ("synced_through", tag::SYNCED_THROUGH),
+            ("view_time", tag::VIEW_TIME),
+        ];
+        page.check_fields("edit", &fields.map(|(name, tag)| (name, usize::from(tag), 0)));
     }
 }

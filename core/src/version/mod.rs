@@ -1,9 +1,23 @@
 //! Which files are the database: tables by level, the edits that change them, and the MANIFEST that remembers. Rank 6.
 
 pub mod builder;
+pub mod current;
+pub mod directory;
 pub mod edit;
 pub mod file_meta;
+pub mod identity;
 pub mod invariants;
 pub mod key_span;
+pub mod manifest;
+#[cfg(test)]
+mod manifest_crash_tests;
+mod manifest_file;
+pub mod manifest_recover;
+mod manifest_rotate;
+#[cfg(test)]
+mod manifest_tests;
+pub mod numbers;
+pub mod orders;
+pub mod state;
 #[expect(clippy::module_inception, reason = "a Version is what the folder is about")]
 pub mod version;
