@@ -8,6 +8,7 @@ pub mod file_meta;
 pub mod identity;
 pub mod invariants;
 pub mod key_span;
+pub mod level_iter;
 pub mod manifest;
 #[cfg(test)]
 mod manifest_crash_tests;
@@ -20,4 +21,5 @@ pub mod numbers;
 pub mod orders;
 pub mod state;
 #[expect(clippy::module_inception, reason = "a Version is what the folder is about")]
+pub mod table_cache;
 pub mod version;
