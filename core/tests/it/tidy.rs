@@ -262,6 +262,8 @@ fn locks_and_threads_outside_their_seam_are_caught() {
         "fn f() { thread::yield_now(); }",
     );
     catches("core/src/db/read.rs", "use parking_lot::Mutex;", "util/sync.rs", "");
+    catches("core/src/db/read.rs", "use loom::sync::Arc;", "util/sync.rs", "#[cfg(loom)]\nconst N: usize = 2;");
+    catches("core/src/db/read.rs", "use ::shuttle as s;", "util/sync.rs", "const N: bool = cfg!(shuttle);");
     assert_eq!(said("core/src/util/sync.rs", "use std::sync::Arc;\nuse parking_lot::Mutex;"), "");
 }
 

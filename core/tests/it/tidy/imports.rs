@@ -58,9 +58,7 @@ pub fn check(source: &Source, ranks: &[&[&str]]) -> Vec<Finding> {
             at = range.end;
             continue;
         }
-        let starts =
-            ROOTS.contains(&tokens[at].text) && (at == 0 || tokens[at - 1].text != "::" || absolute(&tokens, at));
-        if !starts {
+        if !starts_path(&tokens, at) {
             at += 1;
             continue;
         }
@@ -75,9 +73,20 @@ pub fn check(source: &Source, ranks: &[&[&str]]) -> Vec<Finding> {
     findings
 }
 
+/// Whether a path that is checked starts at `at`. A lone `loom` is not one: it is the name of a `cfg`.
+fn starts_path(tokens: &[Token<'_>], at: usize) -> bool {
+    let next = tokens.get(at + 1).map_or("", |token| token.text);
+    let before = at.checked_sub(1).map_or("", |before| tokens[before].text);
+    let imported = ["use", "crate", "::"].contains(&before);
+    let is_path = next == "::" || imported || tokens[at].text == "crate";
+    ROOTS.contains(&tokens[at].text) && is_path && (before != "::" || absolute(tokens, at))
+}
+
 /// Whether the `::` before `at` opens a path (`::std::fs`) rather than continuing one (`a::std`).
 fn absolute(tokens: &[Token<'_>], at: usize) -> bool {
-    at < 2 || !tokens[at - 2].text.ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == '>')
+    let Some(before) = at.checked_sub(2).map(|before| tokens[before].text) else { return true };
+    let is_segment = before.ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == '>');
+    !is_segment || ["use", "in", "return", "match", "if", "dyn", "impl", "mut", "as"].contains(&before)
 }
 
 /// All paths of the tree that starts at `at`, and the token after it.
