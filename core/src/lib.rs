@@ -27,6 +27,7 @@ mod record;
 mod table;
 mod util;
 mod version;
+mod wal;
 
 pub use batch::{BatchEntry, BatchIter, WriteBatch};
 pub use error::{Error, ErrorKind, Result};
