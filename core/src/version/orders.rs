@@ -5,10 +5,8 @@ use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
 use crate::key::order::{Comparator, Order};
+use crate::table::properties::order_name;
 use crate::util::sync::Arc;
-
-/// The name on record of the built-in order.
-pub const BYTEWISE: &str = "bytewise";
 
 /// Key orders by name. Plain data.
 #[derive(Clone, Debug, Default)]
@@ -25,7 +23,7 @@ impl Orders {
     /// Makes `comparator` known under its name, in place of one that had it before.
     pub fn add(&mut self, comparator: Arc<dyn Comparator>) -> Result<()> {
         let name = comparator.name().to_owned();
-        if name == BYTEWISE || name.is_empty() {
+        if name == bytewise() || name.is_empty() {
             return Err(Error::invalid(format!("a comparator cannot be called {name:?}")));
         }
         self.custom.insert(name, comparator);
@@ -34,19 +32,15 @@ impl Orders {
 
     /// The order called `name`.
     pub fn find(&self, name: &str) -> Option<Order> {
-        match name {
-            BYTEWISE => Some(Order::Bytewise),
-            _ => self.custom.get(name).map(|comparator| Order::Custom(Arc::clone(comparator))),
+        if name == bytewise() {
+            return Some(Order::Bytewise);
         }
+        self.custom.get(name).map(|comparator| Order::Custom(Arc::clone(comparator)))
     }
 }
 
-/// What `order` is called on record.
-pub fn order_name(order: &Order) -> &str {
-    match order {
-        Order::Bytewise => BYTEWISE,
-        Order::Custom(comparator) => comparator.name(),
-    }
+fn bytewise() -> &'static str {
+    order_name(&Order::Bytewise)
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::key::family::FamilyId;
 use crate::key::order::Order;
 use crate::key::sequence::SeqNo;
+use crate::table::properties::order_name;
 use crate::util::sync::Arc;
 use crate::version::builder::VersionBuilder;
 use crate::version::edit::{MAX_NAME_LEN, NewFamily, VersionEdit};
@@ -276,7 +277,7 @@ struct TableChanges<'e> {
 
 /// A family of the name `name`, ordered by `order`, as an edit records it.
 pub fn new_family(id: FamilyId, name: &str, order: &Order) -> NewFamily {
-    NewFamily { id, name: name.to_owned(), order_name: crate::version::orders::order_name(order).to_owned() }
+    NewFamily { id, name: name.to_owned(), order_name: order_name(order).to_owned() }
 }
 
 #[cfg(test)]
