@@ -237,7 +237,7 @@ impl Shared {
     }
 
     fn run<T>(&self, op: Op, verb: &str, call: impl FnOnce() -> Result<T>) -> Result<T> {
-        let path = op.path.clone();
+        let path = Arc::clone(&op.path);
         match self.begin(op) {
             None => call(),
             Some(Strike { fault: Fault::EioAfterwards, .. }) => {
@@ -253,7 +253,7 @@ impl FileSystem for FaultFs {
     fn open(&self, path: &Path, mode: OpenMode) -> Result<Arc<dyn File>> {
         let kind = if mode == OpenMode::CreateNew { OpKind::Create } else { OpKind::Open };
         let file = self.shared.run(Op::new(kind, path), "open", || self.shared.inner.open(path, mode))?;
-        Ok(Arc::new(FaultFile { shared: Arc::clone(&self.shared), file }))
+        Ok(Arc::new(FaultFile { shared: Arc::clone(&self.shared), name: Arc::from(path), file }))
     }
 
     fn create_dir(&self, path: &Path) -> Result<bool> {
@@ -292,12 +292,13 @@ impl FileSystem for FaultFs {
 #[derive(Debug)]
 struct FaultFile {
     shared: Arc<Shared>,
+    name: Arc<Path>,
     file: Arc<dyn File>,
 }
 
 impl FaultFile {
     fn op(&self, kind: OpKind) -> Op {
-        Op::new(kind, self.file.path())
+        Op::new(kind, Arc::clone(&self.name))
     }
 
     fn failed_write(&self, fault: Fault, offset: u64) -> Result<()> {

@@ -190,9 +190,11 @@ pub(crate) mod tests {
             // SAFETY: the child only waits to be killed.
             let pid = unsafe { libc::fork() };
             assert!(pid >= 0, "fork failed");
-            while pid == 0 {
-                // SAFETY: waits for a signal.
-                unsafe { libc::pause() };
+            if pid == 0 {
+                loop {
+                    // SAFETY: waits for a signal.
+                    unsafe { libc::pause() };
+                }
             }
             WaitingChild(pid)
         }

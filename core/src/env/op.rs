@@ -2,7 +2,9 @@
 //! the same list, or "the 17th operation" would not mean the same thing twice. Plain data; any thread.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use crate::util::sync::Arc;
 
 /// What kind of call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -75,9 +77,9 @@ pub struct Op {
     /// What kind of call.
     pub kind: OpKind,
     /// The file or directory.
-    pub path: PathBuf,
+    pub path: Arc<Path>,
     /// The new name, of a rename.
-    pub to: Option<PathBuf>,
+    pub to: Option<Arc<Path>>,
     /// Where in the file; the new end, of an allocate or truncate.
     pub offset: u64,
     /// How many bytes.
@@ -86,8 +88,8 @@ pub struct Op {
 
 impl Op {
     /// A call that has no place in a file.
-    pub fn new(kind: OpKind, path: &Path) -> Op {
-        Op { kind, path: path.to_path_buf(), to: None, offset: 0, len: 0 }
+    pub fn new(kind: OpKind, path: impl Into<Arc<Path>>) -> Op {
+        Op { kind, path: path.into(), to: None, offset: 0, len: 0 }
     }
 
     /// The same at `offset`, of `len` bytes.
@@ -97,7 +99,7 @@ impl Op {
 
     /// The same, with a new name.
     pub fn to(self, to: &Path) -> Op {
-        Op { to: Some(to.to_path_buf()), ..self }
+        Op { to: Some(Arc::from(to)), ..self }
     }
 }
 

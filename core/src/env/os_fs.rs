@@ -22,7 +22,7 @@ const FILE_PERMISSIONS: u32 = 0o600;
 const DIRECTORY_PERMISSIONS: u32 = 0o700;
 
 /// How much is written at a time where space can only be reserved by writing zeros.
-const ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
+static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
 
 /// The operating system's filesystem.
 #[derive(Clone, Debug, Default)]

@@ -54,8 +54,14 @@ struct Page {
 }
 
 impl Page {
-    fn fresh(allocated: bool) -> Page {
-        Page { current: None, synced: None, older: Vec::new(), durable: 0, dirt: Dirt::Dirty, allocated }
+    /// A hole, about to be written.
+    fn hole() -> Page {
+        Page { current: None, synced: None, older: Vec::new(), durable: 0, dirt: Dirt::Clean, allocated: false }
+    }
+
+    /// Reserved and not written: zeros, once they are synced.
+    fn reserved() -> Page {
+        Page { dirt: Dirt::Dirty, allocated: true, ..Page::hole() }
     }
 
     /// Makes the page dirty, keeping what it held as one of the states a crash may bring up.
@@ -125,11 +131,11 @@ impl Content {
         Arc::make_mut(self.leaves[place].get_or_insert_default())
     }
 
-    /// The page for changing, dirty from here on.
+    /// The page for changing. The caller calls [`Page::dirty`].
     fn page_mut(&mut self, index: usize) -> &mut Page {
         let leaf = self.leaf_mut(index);
         leaf.pending |= 1 << (index % LEAF);
-        Arc::make_mut(leaf.pages[index % LEAF].get_or_insert_with(|| Arc::new(Page::fresh(false))))
+        Arc::make_mut(leaf.pages[index % LEAF].get_or_insert_with(|| Arc::new(Page::hole())))
     }
 
     /// The current bytes of a page, for reading; `None` for zeros.
@@ -192,11 +198,15 @@ impl Content {
 
     /// Reserves blocks for every byte below `end`, and makes the file at least that long.
     pub(super) fn allocate(&mut self, end: u64) {
-        let untouched = Arc::new(Page::fresh(true));
+        let untouched = Arc::new(Page::reserved());
         for index in 0..pages_below(end) {
             match self.page(index) {
                 Some(page) if page.allocated => continue,
-                Some(_) => self.page_mut(index).allocated = true,
+                Some(_) => {
+                    let page = self.page_mut(index);
+                    page.dirty();
+                    page.allocated = true;
+                }
                 // One page for all: a reserved megabyte costs no memory until it is written.
                 None => {
                     let leaf = self.leaf_mut(index);
@@ -240,7 +250,7 @@ impl Content {
         }
         // Sectors of the last page that lay behind the end are part of the file from here on, and no sync covered them.
         let last = page_of(self.len);
-        if self.len % PAGE as u64 != 0 && self.page(last).is_some_and(|page| page.dirt == Dirt::Clean) {
+        if !self.len.is_multiple_of(PAGE as u64) && self.page(last).is_some_and(|page| page.dirt == Dirt::Clean) {
             self.page_mut(last).dirty();
         }
         self.set_len(len);

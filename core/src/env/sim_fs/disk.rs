@@ -25,12 +25,22 @@ pub(super) struct DiskState {
     last_write: Option<(Inode, LastWrite)>,
     seed: u64,
     draws: u64,
+    /// How many blocks the disk has, if it is not endless.
+    capacity: Option<u64>,
 }
 
 impl DiskState {
     /// An empty disk.
     pub(super) fn new(seed: u64) -> DiskState {
-        DiskState { names: Arc::default(), contents: BTreeMap::new(), next_inode: 1, last_write: None, seed, draws: 0 }
+        DiskState {
+            names: Arc::default(),
+            contents: BTreeMap::new(),
+            next_inode: 1,
+            last_write: None,
+            seed,
+            draws: 0,
+            capacity: None,
+        }
     }
 
     pub(super) fn names_mut(&mut self) -> &mut Names {
@@ -73,6 +83,15 @@ impl DiskState {
         inodes.iter().filter_map(|&inode| self.content(inode)).map(Content::allocated_pages).sum()
     }
 
+    pub(super) fn set_capacity(&mut self, pages: Option<u64>) {
+        self.capacity = pages;
+    }
+
+    /// Blocks that may still be taken.
+    pub(super) fn free_pages(&self, open: impl Iterator<Item = Inode>) -> u64 {
+        self.capacity.map_or(u64::MAX, |capacity| capacity.saturating_sub(self.used_pages(open)))
+    }
+
     /// The next number of a sequence that only the seed, the number of draws before and the number of crashes decide.
     pub(super) fn random_u64(&mut self) -> u64 {
         self.draws += 1;
@@ -86,6 +105,13 @@ impl DiskState {
 
     /// What `image` leaves of the disk.
     pub(super) fn after_crash(&self, image: CrashImage) -> DiskState {
+        // Another process draws other numbers.
+        let draws = (self.draws / DRAWS_PER_LIFE + 1) * DRAWS_PER_LIFE;
+        if image == CrashImage::Killed {
+            let mut survivor = DiskState { draws, ..self.clone() };
+            survivor.drop_unreachable(|_| false);
+            return survivor;
+        }
         let names = self.names_after_crash(image);
         let mut contents = BTreeMap::new();
         for inode in names.linked() {
@@ -99,8 +125,8 @@ impl DiskState {
             next_inode: self.next_inode,
             last_write: None,
             seed: self.seed,
-            // Another process draws other numbers.
-            draws: (self.draws / DRAWS_PER_LIFE + 1) * DRAWS_PER_LIFE,
+            draws,
+            capacity: self.capacity,
         }
     }
 

@@ -59,6 +59,7 @@ struct Live {
     state: DiskState,
     op_count: u64,
     ops: Vec<Op>,
+    listing: bool,
     recording: bool,
     /// The states of the operations from `first_recorded` on, without a gap.
     recorded: Vec<Recorded>,
@@ -66,7 +67,6 @@ struct Live {
     /// How many handles each file has.
     handles: BTreeMap<Inode, usize>,
     locks: Vec<(Inode, LockMode)>,
-    capacity: Option<u64>,
 }
 
 impl SimFs {
@@ -80,12 +80,12 @@ impl SimFs {
             state,
             op_count: 0,
             ops: Vec::new(),
+            listing: true,
             recording: false,
             recorded: Vec::new(),
             first_recorded: 0,
             handles: BTreeMap::new(),
             locks: Vec::new(),
-            capacity: None,
         };
         SimFs { disk: Arc::new(Mutex::new(live)) }
     }
@@ -96,6 +96,11 @@ impl SimFs {
         live.recording = true;
         live.recorded.clear();
         live.first_recorded = live.op_count;
+    }
+
+    /// Stops keeping the list of operations, for runs that are too long for it, or goes on keeping it.
+    pub fn record_ops(&self, on: bool) {
+        self.live().listing = on;
     }
 
     /// How many operations there were. Calls that change nothing (reads, opens of existing files) are none.
@@ -146,12 +151,13 @@ impl SimFs {
 
     /// From here on the disk has room for so many bytes (whole blocks of 4 KiB); `None`: for any number.
     pub fn set_capacity(&self, bytes: Option<u64>) {
-        self.live().capacity = bytes.map(|bytes| bytes / PAGE as u64);
+        self.live().state.set_capacity(bytes.map(|bytes| bytes / PAGE as u64));
     }
 
     /// Bytes taken by the blocks of all files that have a name or are open.
     pub fn used_bytes(&self) -> u64 {
-        self.live().used_pages() * PAGE as u64
+        let live = self.live();
+        live.state.used_pages(live.handles.keys().copied()) * PAGE as u64
     }
 
     /// How many file handles are open.
@@ -210,19 +216,17 @@ impl Live {
     /// Counts an operation and keeps the state before it.
     fn begin(&mut self, op: Op) {
         self.op_count += 1;
-        self.ops.push(op);
+        if self.listing {
+            self.ops.push(op);
+        }
         if self.recording {
             self.recorded.push(Recorded { before: self.state.clone(), inside: None });
         }
     }
 
-    fn used_pages(&self) -> u64 {
-        self.state.used_pages(self.handles.keys().copied())
-    }
-
     /// Blocks that may still be taken.
     fn free_pages(&self) -> u64 {
-        self.capacity.map_or(u64::MAX, |capacity| capacity.saturating_sub(self.used_pages()))
+        self.state.free_pages(self.handles.keys().copied())
     }
 
     fn file(&self, path: &Path) -> io::Result<Inode> {
@@ -288,11 +292,11 @@ impl Live {
         Ok(())
     }
 
-    fn write(&mut self, inode: Inode, path: &Path, offset: u64, buf: &[u8]) -> io::Result<()> {
+    fn write(&mut self, inode: Inode, path: &Arc<Path>, offset: u64, buf: &[u8]) -> io::Result<()> {
         if offset.checked_add(buf.len() as u64).is_none_or(|end| end > i64::MAX as u64) {
             return Err(os_error(libc::EINVAL));
         }
-        self.begin(Op::new(OpKind::Write, path).at(offset, buf.len() as u64));
+        self.begin(Op::new(OpKind::Write, Arc::clone(path)).at(offset, buf.len() as u64));
         let free = self.free_pages();
         let writable = self.state.content_mut(inode).writable(offset, buf.len(), free);
         if self.recording && writable > 1 {
@@ -308,11 +312,11 @@ impl Live {
         if writable < buf.len() { Err(os_error(libc::ENOSPC)) } else { Ok(()) }
     }
 
-    fn allocate(&mut self, inode: Inode, path: &Path, end: u64) -> io::Result<()> {
+    fn allocate(&mut self, inode: Inode, path: &Arc<Path>, end: u64) -> io::Result<()> {
         if end > i64::MAX as u64 {
             return Err(os_error(libc::EFBIG));
         }
-        self.begin(Op::new(OpKind::Allocate, path).at(end, 0));
+        self.begin(Op::new(OpKind::Allocate, Arc::clone(path)).at(end, 0));
         let free = self.free_pages();
         let content = self.state.content_mut(inode);
         if content.missing_pages(end) > free {
@@ -347,7 +351,7 @@ impl FileSystem for SimFs {
         let inode = opened.map_err(|e| Error::io("open", path, e))?;
         *live.handles.entry(inode).or_insert(0) += 1;
         let writable = mode != OpenMode::Read;
-        Ok(Arc::new(SimFile { fs: self.clone(), inode, writable, name, path: path.to_path_buf() }))
+        Ok(Arc::new(SimFile { fs: self.clone(), inode, writable, name: name.into(), path: path.to_path_buf() }))
     }
 
     fn create_dir(&self, path: &Path) -> Result<bool> {
@@ -380,7 +384,7 @@ impl FileSystem for SimFs {
     fn remove(&self, path: &Path) -> Result<()> {
         let (mut live, name) = (self.live(), normal(path));
         live.file(&name).map_err(|e| Error::io("remove", path, e))?;
-        live.begin(Op::new(OpKind::Remove, &name));
+        live.begin(Op::new(OpKind::Remove, &*name));
         live.state.names_mut().unlink(&name);
         Ok(())
     }
@@ -414,7 +418,7 @@ struct SimFile {
     inode: Inode,
     writable: bool,
     /// The normal form of the path.
-    name: PathBuf,
+    name: Arc<Path>,
     path: PathBuf,
 }
 
@@ -468,14 +472,17 @@ impl File for SimFile {
 
     fn truncate(&self, len: u64) -> Result<()> {
         let mut live = self.writing("truncate")?;
-        live.begin(Op::new(OpKind::Truncate, &self.name).at(len, 0));
+        if len > i64::MAX as u64 {
+            return Err(self.failed("truncate")(os_error(libc::EINVAL)));
+        }
+        live.begin(Op::new(OpKind::Truncate, Arc::clone(&self.name)).at(len, 0));
         live.state.content_mut(self.inode).truncate(len);
         Ok(())
     }
 
     fn sync(&self) -> Result<()> {
         let mut live = self.fs.live();
-        live.begin(Op::new(OpKind::Sync, &self.name));
+        live.begin(Op::new(OpKind::Sync, Arc::clone(&self.name)));
         live.state.content_mut(self.inode).sync();
         Ok(())
     }

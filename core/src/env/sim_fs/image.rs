@@ -11,7 +11,10 @@ use crate::env::sim_fs::content::{Bytes, PAGE, SECTOR};
 pub enum CrashImage {
     /// Nothing that was not synced is left: neither bytes, nor lengths, nor names. Never-synced sectors read as zero.
     NothingUnsynced,
-    /// All is there: what `kill -9` leaves.
+    /// The processes are gone and the machine lives on: all is to be read, and what was not synced still is not. Only this
+    /// image leaves something for a second crash to lose.
+    Killed,
+    /// All is there and durable.
     Everything,
     /// A random subset: names one by one, lengths, pages, sectors, some of them torn or older or full of other bytes.
     Random {
@@ -38,8 +41,9 @@ pub enum CrashImage {
 
 impl CrashImage {
     /// One of each kind and two random subsets.
-    pub fn all(seed: u64) -> [CrashImage; 9] {
+    pub fn all(seed: u64) -> [CrashImage; 10] {
         [
+            CrashImage::Killed,
             CrashImage::NothingUnsynced,
             CrashImage::Everything,
             CrashImage::Random { seed },
@@ -228,7 +232,8 @@ impl Fates for Dice<'_> {
     fn len(&mut self, synced: u64, older: &[u64], newest: u64) -> u64 {
         match self.image {
             CrashImage::NothingUnsynced | CrashImage::DataLost => synced,
-            CrashImage::Everything
+            CrashImage::Killed
+            | CrashImage::Everything
             | CrashImage::DirEntriesLost
             | CrashImage::GarbageTail { .. }
             | CrashImage::ZeroTail => newest,
@@ -276,7 +281,7 @@ impl Fates for Dice<'_> {
             return Fate::Lost;
         }
         match self.image {
-            CrashImage::Everything | CrashImage::DirEntriesLost => Fate::Newest,
+            CrashImage::Killed | CrashImage::Everything | CrashImage::DirEntriesLost => Fate::Newest,
             CrashImage::NothingUnsynced
             | CrashImage::DataLost
             | CrashImage::GarbageTail { .. }

@@ -37,6 +37,10 @@
 //! ```
 
 mod content;
+#[cfg(test)]
+mod content_tests;
+#[cfg(test)]
+mod crash_tests;
 mod disk;
 mod handle;
 mod image;
