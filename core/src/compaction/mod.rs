@@ -1,7 +1,13 @@
 //! Merging tables into fewer, deeper, smaller ones; and memtables into tables. Rank 7: decisions are values, jobs execute them
 //! and return an edit, nothing here changes what readers see.
 
+pub mod job;
+#[cfg(test)]
+mod job_tests;
+#[cfg(test)]
+mod lab;
 pub mod manual;
+pub mod merge;
 pub mod options;
 pub mod output;
 pub mod picker;
@@ -10,3 +16,4 @@ pub mod retention;
 pub mod score;
 #[cfg(test)]
 mod simulation;
+pub mod writer;

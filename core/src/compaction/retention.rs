@@ -61,8 +61,13 @@ impl LiveViews {
     }
 
     /// The highest number that any view of today sees. Later ones see at least that.
-    fn newest(&self) -> SeqNo {
+    pub(super) fn newest(&self) -> SeqNo {
         self.seqnos.last().copied().unwrap_or_default()
+    }
+
+    /// All of them, ascending.
+    pub(super) fn seqnos(&self) -> &[SeqNo] {
+        &self.seqnos
     }
 
     /// Which stripe `seqno` lies in, counted from the oldest; `None` for what is not published.

@@ -1,0 +1,104 @@
+//! [`merge`]: the loop that flush and compaction share. Entries in order → what becomes of each → outputs.
+//!
+//! ```text
+//! input (merged, newest first within a key) → Retention::fate → OutputWriter
+//! ```
+//! Invariants: an input that stops with an error stops the merge with that error, it is never taken for the end of the input, so
+//! damage is not copied around and then forgotten; entries must ascend strictly, or the merge stops as well.
+//!
+//! Thread rule: one thread.
+
+use std::cmp::Ordering;
+
+use crate::compaction::retention::{Fate, Retention};
+use crate::compaction::writer::OutputWriter;
+use crate::error::{Error, ErrorKind, Result};
+use crate::iter::internal::InternalIterator;
+use crate::iter::tombstones::{FragmentedTombstones, RangeTombstone};
+use crate::key::internal;
+use crate::key::kind::Kind;
+use crate::key::order::Order;
+use crate::key::sequence::SeqNo;
+
+/// How many entries pass between two looks at whether the work was cancelled.
+const ENTRIES_PER_CHECK: u64 = 256;
+
+/// How many entries a merge has seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Merged {
+    /// Read from the input.
+    pub read: u64,
+    /// Written to outputs.
+    pub written: u64,
+}
+
+/// Writes of `input` what `retention` keeps, and ends the last output. `cancelled` is asked now and then.
+pub fn merge(
+    order: &Order,
+    input: &mut dyn InternalIterator,
+    retention: &mut Retention<'_>,
+    writer: &mut OutputWriter<'_>,
+    cancelled: &dyn Fn() -> bool,
+) -> Result<Merged> {
+    let mut merged = Merged::default();
+    let mut user_key = Vec::new();
+    let mut last_seqno = SeqNo::MAX;
+    let mut key_is_written = false;
+    let mut buried = Vec::new();
+    input.seek_to_first();
+    while input.valid() {
+        if merged.read.is_multiple_of(ENTRIES_PER_CHECK) && cancelled() {
+            return Err(Error::new(ErrorKind::Cancelled, "background work was cancelled"));
+        }
+        let entry = internal::parse(input.key()).ok_or_else(|| damaged("an entry of an unknown kind"))?;
+        let same_key = match order.cmp(&user_key, entry.user_key) {
+            _ if merged.read == 0 => false,
+            Ordering::Less => false,
+            Ordering::Equal if entry.seqno < last_seqno => true,
+            _ => return Err(damaged("entries out of order")),
+        };
+        merged.read += 1;
+        if !same_key {
+            user_key.clear();
+            user_key.extend_from_slice(entry.user_key);
+            key_is_written = false;
+            retention.start_key(entry.user_key);
+        }
+        last_seqno = entry.seqno;
+        let fate = retention.fate(&entry, input.value())?;
+        if fate != Fate::Drop {
+            if !key_is_written {
+                writer.start_key(entry.user_key)?;
+                key_is_written = true;
+            }
+            if fate == Fate::Bury {
+                buried.clear();
+                internal::encode(&mut buried, entry.user_key, entry.seqno, Kind::Delete);
+                writer.add(&buried, &[])?;
+            } else {
+                writer.add(input.key(), input.value())?;
+            }
+            merged.written += 1;
+        }
+        input.next();
+    }
+    input.status()?;
+    writer.finish()?;
+    Ok(merged)
+}
+
+/// Fragments as the tombstones they stand for, to be fragmented anew together with others.
+pub fn as_ranges(tombstones: &FragmentedTombstones) -> impl Iterator<Item = RangeTombstone> {
+    tombstones.iter().flat_map(|fragment| {
+        let range = move |seqno: &SeqNo| RangeTombstone {
+            start: fragment.start.to_vec(),
+            end: fragment.end.to_vec(),
+            seqno: *seqno,
+        };
+        fragment.seqnos.iter().map(range)
+    })
+}
+
+fn damaged(what: &str) -> Error {
+    Error::new(ErrorKind::Corruption, format!("{what} among the entries to merge"))
+}
