@@ -49,6 +49,21 @@ impl Script {
         self.promise();
     }
 
+    /// A sync beside which the log goes on, into another segment even.
+    fn sync_beside(&mut self, seqno: u64) {
+        let point = self.log.writer.sync_point().unwrap();
+        self.put(seqno);
+        if seqno % 2 == 0 {
+            self.roll();
+        }
+        let synced = point.run().unwrap();
+        self.put(seqno + 1);
+        self.synced = self.synced.max(synced.seqno().get());
+        self.promise();
+        self.log.writer.note_synced(synced).unwrap();
+        self.promise();
+    }
+
     fn roll(&mut self) {
         self.log.roll();
         self.promise();
@@ -110,7 +125,11 @@ fn run(script: &mut Script, seed: u64, first: u64, steps: u64) {
                 script.put(seqno);
                 seqno += 1 + (state >> 40 & 3);
             }
-            10..=12 => script.sync(),
+            10..=11 => script.sync(),
+            12 => {
+                script.sync_beside(seqno);
+                seqno += 2;
+            }
             13 => script.roll(),
             _ => script.flush(),
         }
