@@ -187,19 +187,25 @@ fn chain_start(segments: &[OpenSegment], flushed_through: SeqNo) -> Result<usize
         if link.predecessor.is_some_and(is_there) {
             continue;
         }
-        let begins_the_log = i == 0 && link.predecessor.is_none();
-        if link.last_seqno > flushed_through && !begins_the_log {
-            let named = link.predecessor.map_or("none".to_owned(), |n| n.to_string());
-            let message = format!(
-                "WAL segment follows {named}, which MANIFEST does not name before it, through sequence number {}, but tables \
-                 hold everything only through {flushed_through}",
-                link.last_seqno
-            );
-            return Err(Error::corruption(&segment.path, FIRST_RECORD, message));
+        if link.last_seqno > flushed_through {
+            match link.predecessor {
+                None if i == 0 => {}
+                // A recovery began a new log and was cut off before the old one was done with: nothing counts in the new one.
+                None => continue,
+                Some(gone) => return Err(lost_beginning(segment, gone, link.last_seqno, flushed_through)),
+            }
         }
         start = i;
     }
     Ok(start)
+}
+
+fn lost_beginning(segment: &OpenSegment, gone: FileNumber, last: SeqNo, flushed_through: SeqNo) -> Error {
+    let message = format!(
+        "WAL segment follows {gone}, which MANIFEST does not name before it, through sequence number {last}, but tables hold \
+         everything only through {flushed_through}"
+    );
+    Error::corruption(&segment.path, FIRST_RECORD, message)
 }
 
 /// The segment that goes on from segment `i`, by its own word. If two say so, the one before the last was given up when its

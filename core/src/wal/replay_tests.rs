@@ -482,3 +482,19 @@ fn a_given_up_segment_is_passed_by() {
         assert_eq!(read(&third.fs, &rest).unwrap().0, [4, 5]);
     }
 }
+
+#[test]
+fn a_recovery_that_began_a_new_log_may_be_cut_off_before_the_old_one_is_gone() {
+    let mut log = TestLog::new(ROOMY);
+    log.put_all(1..=3);
+    log.sync();
+    let second = TestLog::start(log.fs.clone(), log.named.clone(), Link::first(seq(3)), 2, ROOMY);
+    let (seqnos, report) = read(&second.fs, &second.named).unwrap();
+    assert_eq!((seqnos, report.last_seqno), (vec![1, 2, 3], seq(3)));
+    let mut second = second;
+    second.put(4);
+    let done = Named { flushed_through: 3, synced_through: 3, ..second.named.clone() };
+    assert_eq!(read(&second.fs, &done).unwrap().0, [4], "the old log is in tables: the new one counts");
+    second.sync();
+    assert_corrupt(&second.fs, &second.named);
+}
