@@ -32,7 +32,7 @@ pub struct ParsedKey<'a> {
 /// Appends the internal key of an entry.
 pub fn encode(out: &mut Vec<u8>, user_key: &[u8], seqno: SeqNo, kind: Kind) {
     out.extend_from_slice(user_key);
-    out.extend_from_slice(&trailer(seqno, kind as u8).to_le_bytes());
+    out.extend_from_slice(&trailer(seqno, kind).to_le_bytes());
 }
 
 /// The internal key of an entry.
@@ -46,7 +46,7 @@ pub fn internal_key(user_key: &[u8], seqno: SeqNo, kind: Kind) -> Vec<u8> {
 pub fn seek_key(user_key: &[u8], seqno: SeqNo) -> Vec<u8> {
     let mut out = Vec::with_capacity(user_key.len() + TRAILER_LEN);
     out.extend_from_slice(user_key);
-    out.extend_from_slice(&trailer(seqno, SEEK_KIND).to_le_bytes());
+    out.extend_from_slice(&seek_trailer(seqno).to_le_bytes());
     out
 }
 
@@ -67,8 +67,14 @@ pub fn split(key: &[u8]) -> Option<(&[u8], u64)> {
     Some((user_key, u64::from_le_bytes(*trailer)))
 }
 
-fn trailer(seqno: SeqNo, kind: u8) -> u64 {
-    seqno.get() << 8 | u64::from(kind)
+/// The number that follows the user key of an entry.
+pub fn trailer(seqno: SeqNo, kind: Kind) -> u64 {
+    seqno.get() << 8 | u64::from(kind as u8)
+}
+
+/// The number that follows the user key of a seek target: see [`seek_key`].
+pub fn seek_trailer(seqno: SeqNo) -> u64 {
+    seqno.get() << 8 | u64::from(SEEK_KIND)
 }
 
 #[cfg(test)]

@@ -109,7 +109,7 @@ mod imp {
     pub use checked::atomic;
     pub use checked::{MutexGuard, RwLockReadGuard, RwLockWriteGuard};
     #[cfg(loom)]
-    pub use loom::thread;
+    pub use loom::{model, thread};
     #[cfg(shuttle)]
     pub use shuttle::thread;
 

@@ -9,6 +9,7 @@ pub mod identity;
 pub mod invariants;
 pub mod key_span;
 pub mod level_iter;
+pub mod level_tombstones;
 pub mod manifest;
 #[cfg(test)]
 mod manifest_crash_tests;
@@ -20,6 +21,7 @@ mod manifest_tests;
 pub mod numbers;
 pub mod orders;
 pub mod state;
-#[expect(clippy::module_inception, reason = "a Version is what the folder is about")]
+pub mod super_version;
 pub mod table_cache;
+#[expect(clippy::module_inception, reason = "a Version is what the folder is about")]
 pub mod version;

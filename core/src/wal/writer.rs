@@ -114,7 +114,7 @@ impl WalWriter {
         let header =
             RecordHeader { record_type: TYPE_BATCH, number: first_seqno.get(), count, synced: self.synced_seqno.get() };
         let end = self.active.end.saturating_add(record_len(payload.len()));
-        if end > self.active.nominal && self.active.holds_batches {
+        if !self.fits_end(end) {
             return Err(AppendError::NoRoom);
         }
         let result = self.write_record(&header, payload);
@@ -125,6 +125,15 @@ impl WalWriter {
         self.active.holds_batches = true;
         self.last_seqno = last;
         Ok(())
+    }
+
+    /// Whether a batch of `len` encoded bytes can go into the active segment; if not, roll first.
+    pub fn fits(&self, len: usize) -> bool {
+        self.active.broken.is_none() && self.fits_end(self.active.end.saturating_add(record_len(len)))
+    }
+
+    fn fits_end(&self, end: u64) -> bool {
+        end <= self.active.nominal || !self.active.holds_batches
     }
 
     /// Leaves the active segment behind and goes on in `next`, which MANIFEST names right behind it.

@@ -325,7 +325,8 @@ fn older_segments_are_synced_first() {
     let before = log.fs.ops().len();
     log.sync();
     let ops = log.fs.ops();
-    let synced: Vec<_> = ops[before..].iter().filter(|op| op.kind == OpKind::Sync).map(|op| op.path.to_path_buf()).collect();
+    let synced: Vec<_> =
+        ops[before..].iter().filter(|op| op.kind == OpKind::Sync).map(|op| op.path.to_path_buf()).collect();
     assert_eq!(synced, [1, 2, 3, 4].map(|n| Path::new(&path_of(n)).to_path_buf()));
     let writes: Vec<_> = ops[before..].iter().filter(|op| op.kind == OpKind::Write).collect();
     assert_eq!(
