@@ -18,10 +18,12 @@
 
 mod batch;
 mod compaction;
+pub mod db;
 pub mod env;
 pub mod error;
 mod iter;
 mod key;
+mod memtable;
 pub mod options;
 mod record;
 mod table;
@@ -30,6 +32,9 @@ mod version;
 mod wal;
 
 pub use batch::{BatchEntry, BatchIter, WriteBatch};
+pub use db::{
+    Db, Environment, Executor, Iter, Packed, ReadOptions, Snapshot, StatValue, Stats, StatsFormat, VerifyReport,
+};
 pub use error::{Error, ErrorKind, Result};
 pub use key::family::FamilyId;
 pub use key::kind::Kind;

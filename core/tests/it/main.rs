@@ -1,4 +1,11 @@
 //! The engine's integration tests, as one binary: one link, one list of results. Each module is one family of page
 //! "docs/testing.md"; what needs private parts of the engine is tested beside the code instead.
 
+mod basic;
+mod bit_rot;
+mod continuity;
+mod crash;
+mod faults;
+mod model;
+mod support;
 mod tidy;

@@ -1,0 +1,67 @@
+//! Closing: everything acknowledged is made durable, the directory is let go, memory is given back.
+//!
+//! In order: new calls get `Closed`; writers that wait return; running compactions give up, other jobs end; unlogged data is
+//! flushed; the log and the MANIFEST are synced with their slots; LOCK is released. Reads that are running finish on their
+//! own view. Child handles keep what they hold, not the directory: it can be opened again while they live.
+
+use crate::db::flushing;
+use crate::db::obsolete;
+use crate::db::state::Shared;
+use crate::db::switch;
+use crate::error::{Error, ErrorKind, Result};
+use crate::memtable::Memtable;
+use crate::util::sync::Arc;
+use crate::version::super_version::SuperVersion;
+use crate::version::version::Version;
+
+/// Closes the database, whatever it returns. `Closed` if it was closed already.
+pub fn close(shared: &Shared) -> Result<()> {
+    if shared.health.in_forked_child() {
+        return Err(Error::new(ErrorKind::Forked, "this handle belongs to the parent process"));
+    }
+    if !shared.health.close() {
+        return Err(Error::new(ErrorKind::Closed, "the database is closed already"));
+    }
+    shared.background.stop();
+    let finished = finish(shared);
+    release(shared);
+    finished
+}
+
+/// Makes everything durable.
+fn finish(shared: &Shared) -> Result<()> {
+    if shared.options.read_only {
+        return Ok(());
+    }
+    // A commit that came before `Closed` is complete once this lock is ours.
+    let mut commit = shared.commit.lock();
+    if let Some(reason) = shared.health.poisoned() {
+        return Err(reason.context("closed after an earlier failure").with_kind(ErrorKind::Poisoned));
+    }
+    switch::switch_memtables(shared, Memtable::has_unlogged);
+    let wal = commit.wal.take();
+    commit.next_segment = None;
+    let unlogged = shared.all_families().iter().any(|f| f.current().immutables().iter().any(|m| m.has_unlogged()));
+    drop(commit);
+    let flushed = if unlogged { flushing::flush_at_close(shared) } else { Ok(()) };
+    let synced = wal.map_or(Ok(()), |wal| wal.close());
+    obsolete::remove_unused(shared);
+    let recorded = shared.manifest.lock().as_mut().map_or(Ok(()), |manifest| manifest.close());
+    flushed.and(synced).and(recorded)
+}
+
+/// Gives back memory, descriptors and the directory.
+fn release(shared: &Shared) {
+    *shared.manifest.lock() = None;
+    shared.commit.lock().wal = None;
+    for family in shared.all_families() {
+        let memtable = Arc::new(Memtable::new(&family.order));
+        let version = Arc::new(Version::empty(family.order.clone()));
+        family.replace(|_| SuperVersion::new(memtable, Vec::new(), version));
+    }
+    shared.obsolete.lock().clear();
+    shared.tables.clear();
+    shared.blocks.set_capacity(0);
+    // Last: whoever waits for the directory finds nothing of ours in motion.
+    *shared.lock.lock() = None;
+}

@@ -1,0 +1,138 @@
+//! Compacting: what the pickers decide is executed here and installed. By background threads, or for a range by its caller.
+
+use crate::compaction::job::{self, JobContext, Outcome};
+use crate::compaction::manual::{RangeCompaction, Step};
+use crate::compaction::options::{CompactionOptions, CompressedLevels};
+use crate::compaction::picker::Picker;
+use crate::compaction::plan::{Claims, Compaction};
+use crate::compaction::writer::OutputPlace;
+use crate::db::flushing;
+use crate::db::health::PoisonOnPanic;
+use crate::db::install;
+use crate::db::obsolete;
+use crate::db::state::{Family, Shared};
+use crate::env::filename::FileKind;
+use crate::error::{Error, ErrorKind, Result};
+use crate::key::order::Order;
+use crate::options::{self, Options};
+use crate::table::{Compression, TableOptions};
+
+/// The compaction that should run next beside those that hold `claims`.
+pub fn pick(shared: &Shared, claims: &Claims) -> Option<Compaction> {
+    let families = shared.all_families();
+    families.iter().find_map(|family| with_picker(shared, family, claims, |picker| picker.pick()))
+}
+
+/// Runs `compaction` and installs what it makes.
+pub fn run(shared: &Shared, compaction: &Compaction) -> Result<()> {
+    let cancelled = || shared.background.is_stopping() || shared.health.poisoned().is_some();
+    let table = table_options(shared, &compaction.order, Compression::Lz4);
+    let new_number = || shared.numbers.allocate();
+    let place = OutputPlace {
+        fs: &*shared.env.fs,
+        dir: &shared.dir,
+        family: compaction.family,
+        table: &table,
+        new_number: &new_number,
+    };
+    let views = shared.live_views();
+    let context = JobContext { place, tables: &shared.tables, views: &views, cancelled: &cancelled };
+    let outcome = job::run(compaction, &context).map_err(|failed| install::abandon(shared, failed))?;
+    install_outcome(shared, compaction, outcome)
+}
+
+fn install_outcome(shared: &Shared, compaction: &Compaction, outcome: Outcome) -> Result<()> {
+    // The outputs of a trivial move are the inputs: they stay whatever happens.
+    let made = if compaction.trivial_move { &[][..] } else { &outcome.tables[..] };
+    let files: Vec<FileKind> = made.iter().map(|table| FileKind::Table(table.number)).collect();
+    install::apply(shared, outcome.edit).map_err(|error| error.remove_if_not_applied(shared, &files))?;
+    let counters = &shared.counters;
+    if compaction.trivial_move {
+        counters.trivial_moves.bump()
+    } else {
+        counters.compactions.bump()
+    }
+    counters.compaction_read_bytes.add(outcome.read_bytes);
+    counters.compaction_write_bytes.add(outcome.written_bytes);
+    Ok(())
+}
+
+/// How tables of this database are written.
+pub fn table_options(shared: &Shared, order: &Order, compression: Compression) -> TableOptions {
+    TableOptions {
+        block_size_bytes: shared.options.block_size as u32,
+        compression,
+        filter_bits_per_key: shared.options.filter_bits_per_key,
+        order: order.clone(),
+    }
+}
+
+/// Compacts everything between `start` and `end` on the calling thread.
+pub fn compact_range(shared: &Shared, start: Option<&[u8]>, end: Option<&[u8]>) -> Result<()> {
+    if let (Some(start), Some(end)) = (start, end)
+        && shared.default_family.order.cmp(start, end) == std::cmp::Ordering::Greater
+    {
+        return Err(Error::invalid("the range to compact ends before it starts"));
+    }
+    flushing::flush_now(shared)?;
+    let own = |key: Option<&[u8]>| key.map(<[u8]>::to_vec);
+    let mut range = RangeCompaction::new(own(start), own(end), shared.numbers.next());
+    let family = &shared.default_family;
+    loop {
+        shared.health.check_writable()?;
+        let seen = shared.background.finished();
+        let step = shared.background.with_claims(|claims| {
+            let step = with_picker(shared, family, claims, |picker| range.next(picker));
+            if let Step::Run(compaction) = &step {
+                claims.take(compaction);
+            }
+            step
+        })?;
+        match step {
+            Step::Done => return Ok(()),
+            Step::Run(compaction) => {
+                run_claimed(shared, &compaction)?;
+                range.note_done(&compaction);
+                // It holds the inputs, which may go now.
+                drop(compaction);
+                obsolete::remove_unused(shared);
+                shared.background.run_inline(shared);
+            }
+            Step::Wait if shared.background.is_inline() => {
+                return Err(Error::new(ErrorKind::Busy, "a compaction holds the tables of this range"));
+            }
+            Step::Wait => shared.background.wait_progress(seen, None),
+        }
+    }
+}
+
+/// Runs a compaction whose tables were claimed by the caller, and lets them go.
+fn run_claimed(shared: &Shared, compaction: &Compaction) -> Result<()> {
+    let guard = PoisonOnPanic::new(&shared.health, "a compaction");
+    let result = run(shared, compaction);
+    guard.disarm();
+    shared.background.release(compaction);
+    result
+}
+
+fn with_picker<T>(shared: &Shared, family: &Family, claims: &Claims, ask: impl FnOnce(&Picker<'_>) -> T) -> T {
+    let current = family.current();
+    let oldest_view = shared.live_views().oldest();
+    let options = compaction_options(&shared.options);
+    ask(&Picker { family: family.id, version: current.version(), options: &options, claims, oldest_view })
+}
+
+/// The compaction layer's share of the options.
+pub fn compaction_options(options: &Options) -> CompactionOptions {
+    CompactionOptions {
+        l0_trigger: options.l0_compaction_trigger as usize,
+        base_size_bytes: options.level_base_size,
+        size_multiplier: u64::from(options.level_size_multiplier),
+        target_file_size_bytes: options.target_file_size,
+        compressed: match options.compression {
+            options::Compression::Auto => CompressedLevels::BelowBase,
+            options::Compression::None => CompressedLevels::None,
+            options::Compression::Lz4 => CompressedLevels::All,
+        },
+    }
+}

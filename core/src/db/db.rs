@@ -1,0 +1,215 @@
+//! [`Db`]: the public face of the engine. Every method here says what it promises and hands over to the flow that does it.
+//!
+//! Thread rule: any number of threads may call anything at any time, `close` included. A clone is another handle on the same
+//! open database; the last one to go closes it.
+
+use std::path::Path;
+
+use crate::batch::WriteBatch;
+use crate::db::environment::Environment;
+use crate::db::iterator::Iter;
+use crate::db::read_options::ReadOptions;
+use crate::db::snapshot::Snapshot;
+use crate::db::state::Shared;
+use crate::db::stats::Stats;
+use crate::db::verify::VerifyReport;
+use crate::db::write::CommitRequest;
+use crate::db::{close, compacting, cursor, destroy, flushing, open, read, stats, verify, write};
+use crate::error::{Error, Result};
+use crate::options::{Options, WriteOptions};
+use crate::util::pinned::Pinned;
+use crate::util::sync::Arc;
+
+/// An open database.
+///
+/// ```no_run
+/// let db = esker::Db::open("data", &esker::Options::default())?;
+/// db.put("k", "v")?;
+/// assert_eq!(db.get("k")?.as_deref(), Some(&b"v"[..]));
+/// db.close()?;
+/// # Ok::<(), esker::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Db {
+    owner: Arc<Owner>,
+}
+
+/// Closes the database when the last handle goes. Children hold parts of the database, never this.
+#[derive(Debug)]
+struct Owner {
+    shared: Arc<Shared>,
+}
+
+impl Db {
+    /// Opens the database in the directory `path`, which is created if the options allow it.
+    ///
+    /// # Errors
+    /// `Locked` if another process, or another handle of this one, has it open; `Corruption` if what is there is not what
+    /// was written, naming the file; `NotFound` if there is none and `create_if_missing` is off; `InvalidArgument` if there
+    /// is one and `error_if_exists` is on, for unusable options, and for a directory of another engine.
+    pub fn open(path: impl AsRef<Path>, options: &Options) -> Result<Db> {
+        Db::open_in(Environment::system(), path, options)
+    }
+
+    /// The same on files and clocks of the caller's choice.
+    pub fn open_in(environment: Environment, path: impl AsRef<Path>, options: &Options) -> Result<Db> {
+        let shared = open::open(environment, path.as_ref(), options)?;
+        Ok(Db { owner: Arc::new(Owner { shared }) })
+    }
+
+    /// Ends the database: new calls get `Closed`, waiting writers return, everything acknowledged is made durable, the
+    /// directory is free for another open. Whatever this returns, the database is closed; a second close is `Closed`.
+    pub fn close(&self) -> Result<()> {
+        close::close(self.shared())
+    }
+
+    /// Whether it was closed.
+    pub fn is_closed(&self) -> bool {
+        self.shared().health.is_closed()
+    }
+
+    /// The directory.
+    pub fn path(&self) -> &Path {
+        &self.shared().dir
+    }
+
+    /// The options it was opened with.
+    pub fn options(&self) -> &Options {
+        &self.shared().options
+    }
+
+    /// Sets `key` to `value`.
+    pub fn put(&self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Result<()> {
+        self.put_with(key, value, &WriteOptions::default())
+    }
+
+    /// The same with options for this write.
+    pub fn put_with(&self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>, options: &WriteOptions) -> Result<()> {
+        let mut batch = WriteBatch::new();
+        batch.put(key.as_ref(), value.as_ref())?;
+        self.write_with(&batch, options)
+    }
+
+    /// Removes `key`; it need not exist.
+    pub fn delete(&self, key: impl AsRef<[u8]>) -> Result<()> {
+        self.delete_with(key, &WriteOptions::default())
+    }
+
+    /// The same with options for this write.
+    pub fn delete_with(&self, key: impl AsRef<[u8]>, options: &WriteOptions) -> Result<()> {
+        let mut batch = WriteBatch::new();
+        batch.delete(key.as_ref())?;
+        self.write_with(&batch, options)
+    }
+
+    /// Removes every key from `start` up to, not including, `end`. An empty range removes nothing; a reversed one is
+    /// `InvalidArgument`.
+    pub fn delete_range(&self, start: impl AsRef<[u8]>, end: impl AsRef<[u8]>) -> Result<()> {
+        self.delete_range_with(start, end, &WriteOptions::default())
+    }
+
+    /// The same with options for this write.
+    pub fn delete_range_with(
+        &self,
+        start: impl AsRef<[u8]>,
+        end: impl AsRef<[u8]>,
+        options: &WriteOptions,
+    ) -> Result<()> {
+        let mut batch = WriteBatch::new();
+        batch.delete_range(start.as_ref(), end.as_ref())?;
+        self.write_with(&batch, options)
+    }
+
+    /// Applies all of `batch` or none of it. The batch is unchanged and may be written again.
+    pub fn write(&self, batch: &WriteBatch) -> Result<()> {
+        self.write_with(batch, &WriteOptions::default())
+    }
+
+    /// The same with options for this write.
+    pub fn write_with(&self, batch: &WriteBatch, options: &WriteOptions) -> Result<()> {
+        let durability = options.durability.unwrap_or(self.shared().options.durability);
+        write::commit(self.shared(), &CommitRequest { batch, durability })
+    }
+
+    /// The value of `key`, `None` if it has none.
+    pub fn get(&self, key: impl AsRef<[u8]>) -> Result<Option<Pinned>> {
+        self.get_with(key, &ReadOptions::default())
+    }
+
+    /// The same with options for this read.
+    pub fn get_with(&self, key: impl AsRef<[u8]>, options: &ReadOptions) -> Result<Option<Pinned>> {
+        read::get(self.shared(), &self.shared().default_family, key.as_ref(), options)
+    }
+
+    /// The values of `keys`, all as of one moment. The outer error is the call's, an inner one that key's.
+    pub fn multi_get<K: AsRef<[u8]>>(&self, keys: &[K], options: &ReadOptions) -> Result<Vec<Result<Option<Pinned>>>> {
+        read::multi_get(self.shared(), &self.shared().default_family, keys, options)
+    }
+
+    /// The database as it is now, to read from for as long as the snapshot lives.
+    pub fn snapshot(&self) -> Result<Snapshot> {
+        let shared = self.shared();
+        shared.health.check_open()?;
+        let time_ms = shared.env.clock.unix_ms();
+        Ok(shared.snapshots.take(&shared.health, time_ms, || shared.visible_seqno()))
+    }
+
+    /// A cursor over all keys as they are now.
+    pub fn iter(&self) -> Result<Iter> {
+        self.iter_with(&ReadOptions::default())
+    }
+
+    /// A cursor within bounds, over a prefix, or as of a snapshot.
+    pub fn iter_with(&self, options: &ReadOptions) -> Result<Iter> {
+        cursor::open_cursor(self.shared(), &self.shared().default_family, options)
+    }
+
+    /// Writes everything that is in memory to tables; returns when it is done.
+    pub fn flush(&self) -> Result<()> {
+        flushing::flush_now(self.shared())
+    }
+
+    /// Makes everything acknowledged so far durable.
+    pub fn sync(&self) -> Result<()> {
+        write::sync(self.shared())
+    }
+
+    /// Merges all that lies between `start` and `end` (`None`: no end) down to the deepest level that has data there;
+    /// deleted and overwritten data in it is gone from disk when this returns, unless a snapshot still sees it.
+    pub fn compact_range(&self, start: Option<&[u8]>, end: Option<&[u8]>) -> Result<()> {
+        compacting::compact_range(self.shared(), start, end)
+    }
+
+    /// Numbers about the database now.
+    pub fn stats(&self) -> Result<Stats> {
+        stats::collect(self.shared())
+    }
+
+    /// The failure that made this handle read-only, if there was one.
+    pub fn poisoned(&self) -> Option<Error> {
+        self.shared().health.poisoned()
+    }
+
+    /// Removes the files of the database in `path`. The directory stays, and so do files that are not the database's.
+    /// `Locked` if it is open; no error if there is none.
+    pub fn destroy(path: impl AsRef<Path>) -> Result<()> {
+        destroy::destroy(&Environment::system(), path.as_ref())
+    }
+
+    /// Reads and checks every file of the database in `path`; writes nothing. What is damaged is in the report; an error
+    /// means that the check could not run.
+    pub fn verify(path: impl AsRef<Path>) -> Result<VerifyReport> {
+        verify::verify(&Environment::system(), path.as_ref())
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.owner.shared
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        // Errors have nobody to go to here; whoever wants them calls close. In a forked child nothing is touched.
+        let _closed = close::close(&self.shared);
+    }
+}

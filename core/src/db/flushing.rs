@@ -1,0 +1,178 @@
+//! Flushing: every immutable memtable of every family becomes level-0 tables, installed by one edit.
+//!
+//! All families together, because an unlogged (`NoWal`) batch over two of them must be on disk whole or not at all.
+//!
+//! *Order of durability.* The edit makes data of some number s durable. Where that leaves another family with unflushed data
+//! at or below s, the log must be synced through s first, or a power cut could keep the later commit and lose the earlier one.
+//! With a single family, or when all are flushed through s, nothing is left behind and no sync is needed.
+
+use crate::compaction::flush;
+use crate::compaction::writer::{Abandoned, OutputPlace};
+use crate::db::background::Task;
+use crate::db::compacting;
+use crate::db::install::{self, Flushed};
+use crate::db::obsolete;
+use crate::db::stall;
+use crate::db::state::Shared;
+use crate::db::switch;
+use crate::db::write;
+use crate::env::filename::{FileKind, FileNumber};
+use crate::error::Result;
+use crate::key::family::FamilyId;
+use crate::key::sequence::SeqNo;
+use crate::memtable::Memtable;
+use crate::options;
+use crate::table::Compression;
+use crate::util::sync::Arc;
+use crate::version::edit::VersionEdit;
+use crate::version::file_meta::{FileMeta, Level};
+
+/// Nominal limit of one level-0 table: beyond it a flush writes several, which share no key.
+const MAX_TABLE_BYTES: u64 = 1 << 30;
+
+/// The immutable memtables of one family, newest first.
+#[derive(Debug)]
+pub struct Waiting {
+    pub family: FamilyId,
+    pub memtables: Vec<Arc<Memtable>>,
+}
+
+impl Waiting {
+    fn last_seqno(&self) -> SeqNo {
+        self.memtables.iter().filter_map(|memtable| memtable.last_seqno()).max().unwrap_or_default()
+    }
+}
+
+/// Whether a memtable waits.
+pub fn is_due(shared: &Shared) -> bool {
+    shared.all_families().iter().any(|family| !family.current().immutables().is_empty())
+}
+
+/// Flushes everything that waits.
+pub fn run(shared: &Shared) -> Result<()> {
+    let waiting = all_waiting(shared);
+    if waiting.is_empty() {
+        return Ok(());
+    }
+    let mut edit = write_tables(shared, &waiting)?;
+    let outputs = table_files(&edit);
+    if let Err(error) = make_order_safe(shared, &waiting, &mut edit) {
+        install::remove_files(shared, &outputs);
+        return Err(error);
+    }
+    let done: Flushed = waiting.iter().flat_map(|w| w.memtables.iter().map(|m| (w.family, Arc::clone(m)))).collect();
+    edit.wal_removed = superfluous_segments(shared, &done);
+    let gone = edit.wal_removed.clone();
+    let bytes: u64 = edit.added.iter().map(|(_, file)| file.file_size).sum();
+    install::apply_flush(shared, edit, &done).map_err(|error| error.remove_if_not_applied(shared, &outputs))?;
+    shared.counters.flushes.bump();
+    shared.counters.flush_bytes.add(bytes);
+    forget_segments(shared, &gone);
+    Ok(())
+}
+
+/// The flush that close makes for unlogged data, when no more commits can come.
+pub fn flush_at_close(shared: &Shared) -> Result<()> {
+    run(shared)
+}
+
+/// Switches the memtables and waits until everything that is in them is in tables.
+pub fn flush_now(shared: &Shared) -> Result<()> {
+    shared.health.check_writable()?;
+    let commit = shared.commit.lock();
+    shared.health.check_writable()?;
+    switch::switch_memtables(shared, |_| true);
+    let targets: Vec<Arc<Memtable>> = all_waiting(shared).into_iter().flat_map(|w| w.memtables).collect();
+    drop(commit);
+    let kick = shared.background.kick(Task::Flush);
+    let still_there = |memtable: &Arc<Memtable>| {
+        let families = shared.all_families();
+        families.iter().any(|family| family.current().immutables().iter().any(|m| Arc::ptr_eq(m, memtable)))
+    };
+    stall::wait_for(shared, &kick, || !targets.iter().any(still_there), None)
+}
+
+/// Writes level-0 tables for `waiting` and returns the edit that adds them. On an error no file is left behind.
+pub fn write_tables(shared: &Shared, waiting: &[Waiting]) -> Result<VersionEdit> {
+    let mut edit = VersionEdit::default();
+    for family in waiting {
+        match write_family(shared, family) {
+            Ok(tables) => tables.into_iter().for_each(|table| edit.add(Level::ZERO, table)),
+            Err(failed) => {
+                install::remove_files(shared, &table_files(&edit));
+                return Err(install::abandon(shared, failed));
+            }
+        }
+        edit.flushed_seqno.push((family.family, family.last_seqno()));
+    }
+    Ok(edit)
+}
+
+fn write_family(shared: &Shared, waiting: &Waiting) -> Result<Vec<Arc<FileMeta>>, Abandoned> {
+    let compression = match shared.options.compression {
+        options::Compression::Lz4 => Compression::Lz4,
+        options::Compression::Auto | options::Compression::None => Compression::None,
+    };
+    let order = shared.family(waiting.family).map(|family| family.order.clone()).unwrap_or_default();
+    let table = compacting::table_options(shared, &order, compression);
+    let new_number = || shared.numbers.allocate();
+    let place = OutputPlace {
+        fs: &*shared.env.fs,
+        dir: &shared.dir,
+        family: waiting.family,
+        table: &table,
+        new_number: &new_number,
+    };
+    let cancelled = || shared.health.poisoned().is_some();
+    flush::flush(&waiting.memtables, &shared.live_views(), place, MAX_TABLE_BYTES, &cancelled)
+}
+
+fn table_files(edit: &VersionEdit) -> Vec<FileKind> {
+    edit.added.iter().map(|(_, file)| FileKind::Table(file.number)).collect()
+}
+
+fn all_waiting(shared: &Shared) -> Vec<Waiting> {
+    let families = shared.all_families();
+    let waiting = families.iter().map(|f| Waiting { family: f.id, memtables: f.current().immutables().to_vec() });
+    waiting.filter(|waiting| !waiting.memtables.is_empty()).collect()
+}
+
+/// Syncs the log first where the flush would otherwise make a later commit durable before an earlier one.
+fn make_order_safe(shared: &Shared, waiting: &[Waiting], edit: &mut VersionEdit) -> Result<()> {
+    let through = waiting.iter().map(Waiting::last_seqno).max().unwrap_or_default();
+    let left_behind = shared.all_families().iter().any(|family| {
+        let first = family.current().memtable().first_seqno();
+        first.is_some_and(|first| first <= through)
+    });
+    if left_behind {
+        let logged = shared.commit.lock().wal.as_ref().map_or(SeqNo::ZERO, |wal| wal.last_seqno());
+        write::sync_through(shared, logged.min(through))?;
+        edit.synced_through = Some(logged.min(through));
+    }
+    Ok(())
+}
+
+/// The log segments in which everything is in tables once `done` is flushed.
+fn superfluous_segments(shared: &Shared, done: &Flushed) -> Vec<FileNumber> {
+    let commit = shared.commit.lock();
+    let Some(wal) = commit.wal.as_ref() else { return Vec::new() };
+    let is_done = |memtable: &Arc<Memtable>| done.iter().any(|(_, m)| Arc::ptr_eq(m, memtable));
+    let mut oldest_needed = None;
+    for family in shared.all_families() {
+        let current = family.current();
+        let kept = current.immutables().iter().chain([current.memtable()]).filter(|memtable| !is_done(memtable));
+        oldest_needed = kept.filter_map(|memtable| memtable.first_seqno()).chain(oldest_needed).min();
+    }
+    let flushed = oldest_needed.map_or(wal.last_seqno(), SeqNo::saturating_prev);
+    wal.obsolete_segments(flushed)
+}
+
+fn forget_segments(shared: &Shared, gone: &[FileNumber]) {
+    if gone.is_empty() {
+        return;
+    }
+    if let Some(wal) = shared.commit.lock().wal.as_mut() {
+        wal.forget_segments(gone);
+    }
+    obsolete::remove_segments(shared, gone);
+}

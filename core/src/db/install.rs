@@ -1,0 +1,104 @@
+//! The one place that changes which files are the database: an edit goes to the MANIFEST, and only when it is durable there
+//! do readers get the new version and may inputs go.
+
+use std::collections::BTreeSet;
+
+use crate::compaction::writer::Abandoned;
+use crate::db::state::Shared;
+use crate::env::filename::FileKind;
+use crate::error::{Error, ErrorKind, Result};
+use crate::key::family::FamilyId;
+use crate::memtable::Memtable;
+use crate::util::sync::Arc;
+use crate::version::edit::VersionEdit;
+use crate::version::file_meta::FileMeta;
+use crate::version::manifest::{ApplyError, Manifest};
+
+/// Memtables that an edit makes superfluous.
+pub type Flushed = Vec<(FamilyId, Arc<Memtable>)>;
+
+/// Why an edit was not installed.
+#[derive(Debug)]
+pub enum InstallError {
+    /// Nothing changed; files made for the edit may go.
+    NotApplied(Error),
+    /// It may or may not be in the MANIFEST; the handle is poisoned and no file may go.
+    Unknown(Error),
+}
+
+impl InstallError {
+    /// The error itself, after removing `files` if that is safe.
+    pub fn remove_if_not_applied(self, shared: &Shared, files: &[FileKind]) -> Error {
+        match self {
+            InstallError::NotApplied(error) => {
+                remove_files(shared, files);
+                error
+            }
+            InstallError::Unknown(error) => error,
+        }
+    }
+}
+
+/// Removes files that no edit ever named. A failure leaves an orphan for the next open.
+pub fn remove_files(shared: &Shared, files: &[FileKind]) {
+    for file in files {
+        if shared.env.fs.remove(&shared.path_of(*file)).is_ok() {
+            shared.counters.files_removed.bump();
+        }
+    }
+}
+
+/// Removes what a flush or compaction that failed has written, and returns why it failed.
+pub fn abandon(shared: &Shared, failed: Abandoned) -> Error {
+    let files: Vec<FileKind> = failed.files.iter().map(|number| FileKind::Table(*number)).collect();
+    remove_files(shared, &files);
+    failed.error
+}
+
+/// Applies an edit that flushes nothing.
+pub fn apply(shared: &Shared, edit: VersionEdit) -> Result<(), InstallError> {
+    apply_flush(shared, edit, &Vec::new())
+}
+
+/// Applies an edit and takes the memtables it makes superfluous out of the read path, in one swap per family.
+pub fn apply_flush(shared: &Shared, edit: VersionEdit, flushed: &Flushed) -> Result<(), InstallError> {
+    let mut slot = shared.manifest.lock();
+    let closed = || InstallError::NotApplied(Error::new(ErrorKind::Closed, "the database is closed"));
+    let manifest = slot.as_mut().ok_or_else(closed)?;
+    let affected = affected_families(&edit, flushed);
+    let removed = removed_tables(manifest, &edit);
+    manifest.apply(edit).map_err(|error| match error {
+        ApplyError::NotApplied(error) => InstallError::NotApplied(error),
+        ApplyError::Unknown(error) => {
+            shared.health.poison(error.clone());
+            InstallError::Unknown(error)
+        }
+    })?;
+    for id in affected {
+        let (Some(family), Some(state)) = (shared.family(id), manifest.state().families.get(&id)) else { continue };
+        let version = Arc::clone(&state.version);
+        let gone = |memtable: &Arc<Memtable>| flushed.iter().any(|(_, m)| Arc::ptr_eq(m, memtable));
+        family.replace(|current| current.with_version(version, gone));
+    }
+    drop(slot);
+    shared.obsolete.lock().extend(removed);
+    shared.background.wake_waiters();
+    Ok(())
+}
+
+fn affected_families(edit: &VersionEdit, flushed: &Flushed) -> BTreeSet<FamilyId> {
+    let added = edit.added.iter().map(|(_, file)| file.family);
+    let deleted = edit.deleted.iter().map(|(family, _, _)| *family);
+    added.chain(deleted).chain(flushed.iter().map(|(family, _)| *family)).collect()
+}
+
+/// The tables that `edit` takes out for good: deleted, and not added again by a trivial move.
+fn removed_tables(manifest: &Manifest, edit: &VersionEdit) -> Vec<Arc<FileMeta>> {
+    let kept: BTreeSet<_> = edit.added.iter().map(|(_, file)| file.number).collect();
+    let gone = edit.deleted.iter().filter(|(_, _, number)| !kept.contains(number));
+    let find = |family: &FamilyId, number| {
+        let version = &manifest.state().families.get(family)?.version;
+        version.file(number).map(|(_, file)| Arc::clone(file))
+    };
+    gone.filter_map(|(family, _, number)| find(family, *number)).collect()
+}

@@ -1,0 +1,361 @@
+//! [`Iter`]: the user's cursor. It turns the merged stream of internal entries into one entry per live user key, as its view
+//! sees them, in either direction and with a change of direction at any step.
+//!
+//! # How it stands
+//! Going forward, the merged iterator stands *on* the entry that is shown. Going backward, it has already passed all entries
+//! of the key that is shown and stands before them, because entries of a key come newest first and a backward walk meets the
+//! newest last; key and value are therefore kept aside.
+//!
+//! ```text
+//! entries (key, number)      a9  b7  b3  c5          view 8
+//! forward, shown b:                  ^ merged on b7 (b3 will be skipped)
+//! backward, shown b:         ^ merged on a9, "b" and the value of b7 kept aside
+//! ```
+//! A change of direction is a seek of the merged iterator from the shown key: simple, and right also after an end was
+//! reached, when children may be exhausted. From "not valid" only a seek leads back.
+//!
+//! Thread rule: one thread at a time; may move between threads. It owns all it needs and may outlive the database handle:
+//! its moves then answer `Closed` while what it holds stays readable.
+
+use std::cmp::Ordering;
+
+use crate::db::health::Health;
+use crate::error::{Error, Result};
+use crate::iter::bounds::Bounds;
+use crate::iter::covering::CoveringTombstones;
+use crate::iter::internal::InternalIterator;
+use crate::iter::resolve::{Verdict, View};
+use crate::key::internal::{self, ParsedKey};
+use crate::key::kind::Kind;
+use crate::key::order::Order;
+use crate::key::sequence::SeqNo;
+use crate::util::pinned::Pinned;
+use crate::util::sync::Arc;
+use crate::version::super_version::Sources;
+
+/// Which way the last move went, and so where the merged iterator stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Direction {
+    Forward,
+    Backward,
+}
+
+/// A cursor over the keys and values of a database as of one moment.
+///
+/// Not valid until positioned. Running off either end is no error: [`Iter::valid`] turns false, and only a seek leads back.
+/// An error (damage, I/O) is returned by the move that met it, keeps the cursor invalid, and stays in [`Iter::status`] until
+/// the next seek.
+pub struct Iter {
+    health: Arc<Health>,
+    order: Order,
+    view: View,
+    bounds: Bounds,
+    sources: Sources,
+    direction: Direction,
+    valid: bool,
+    key: Vec<u8>,
+    /// The value shown: where in the merged iterator's value it starts (forward), or a copy or pin of it (backward).
+    value: Shown,
+    status: Result<()>,
+}
+
+enum Shown {
+    /// `merged.value()[skip..]`.
+    Here { skip: usize },
+    /// Kept aside.
+    Aside(Pinned),
+}
+
+impl Iter {
+    /// A cursor over `sources` within `bounds`.
+    pub(crate) fn new(health: Arc<Health>, order: Order, view: View, bounds: Bounds, sources: Sources) -> Iter {
+        Iter {
+            health,
+            order,
+            view,
+            bounds,
+            sources,
+            direction: Direction::Forward,
+            valid: false,
+            key: Vec::new(),
+            value: Shown::Here { skip: 0 },
+            status: Ok(()),
+        }
+    }
+
+    /// Whether it stands on an entry.
+    pub fn valid(&self) -> bool {
+        self.valid
+    }
+
+    /// The key here; empty when not valid. Lives until the next move.
+    pub fn key(&self) -> &[u8] {
+        if self.valid { &self.key } else { &[] }
+    }
+
+    /// The value here; empty when not valid. Lives until the next move.
+    pub fn value(&self) -> &[u8] {
+        if !self.valid {
+            return &[];
+        }
+        match &self.value {
+            Shown::Here { skip } => self.sources.merged.value().get(*skip..).unwrap_or_default(),
+            Shown::Aside(value) => value,
+        }
+    }
+
+    /// The value here, alive for as long as the caller keeps it.
+    pub fn pinned_value(&self) -> Pinned {
+        if !self.valid {
+            return Pinned::copy(&[]);
+        }
+        match &self.value {
+            Shown::Aside(value) => value.clone(),
+            Shown::Here { skip } => strip(self.sources.merged.pinned_value(), *skip),
+        }
+    }
+
+    /// The error that stopped it, if one did.
+    pub fn status(&self) -> Result<()> {
+        self.status.clone()
+    }
+
+    /// To the first entry.
+    pub fn seek_to_first(&mut self) -> Result<()> {
+        self.begin_seek()?;
+        match self.bounds.lower.as_deref() {
+            Some(lower) => self.sources.merged.seek(&internal::seek_key(lower, SeqNo::MAX)),
+            None => self.sources.merged.seek_to_first(),
+        }
+        self.find_forward(None)
+    }
+
+    /// To the last entry.
+    pub fn seek_to_last(&mut self) -> Result<()> {
+        self.begin_seek()?;
+        self.merged_to_last();
+        self.find_backward()
+    }
+
+    /// To the first entry at or after `key`.
+    pub fn seek(&mut self, key: impl AsRef<[u8]>) -> Result<()> {
+        let mut key = key.as_ref();
+        self.begin_seek()?;
+        if let Some(lower) = self.bounds.lower.as_deref().filter(|lower| self.order.cmp(key, lower) == Ordering::Less) {
+            key = lower;
+        }
+        self.sources.merged.seek(&internal::seek_key(key, self.view.seqno));
+        self.find_forward(None)
+    }
+
+    /// To the last entry at or before `key`.
+    pub fn seek_for_prev(&mut self, key: impl AsRef<[u8]>) -> Result<()> {
+        let key = key.as_ref();
+        self.begin_seek()?;
+        if self.bounds.ends_before(&self.order, key) {
+            self.merged_to_last();
+        } else {
+            self.sources.merged.seek_for_prev(&last_entry_of(key));
+        }
+        self.find_backward()
+    }
+
+    /// To the following entry. Does nothing when not valid.
+    #[expect(clippy::should_implement_trait, reason = "a cursor's next, as in every engine of the field")]
+    pub fn next(&mut self) -> Result<()> {
+        if !self.begin_step()? {
+            return Ok(());
+        }
+        let from = std::mem::take(&mut self.key);
+        if self.direction == Direction::Backward {
+            self.sources.merged.seek(&internal::seek_key(&from, SeqNo::MAX));
+        }
+        self.find_forward(Some(from))
+    }
+
+    /// To the preceding entry. Does nothing when not valid.
+    pub fn prev(&mut self) -> Result<()> {
+        if !self.begin_step()? {
+            return Ok(());
+        }
+        if self.direction == Direction::Forward {
+            let from = std::mem::take(&mut self.key);
+            self.merged_before(&from);
+        }
+        self.find_backward()
+    }
+
+    fn begin_seek(&mut self) -> Result<()> {
+        self.valid = false;
+        self.status = self.health.check_open();
+        self.status.clone()
+    }
+
+    /// False if there is nowhere to step from.
+    fn begin_step(&mut self) -> Result<bool> {
+        self.status.clone()?;
+        if let Err(error) = self.health.check_open() {
+            return Err(self.fail(error));
+        }
+        Ok(std::mem::replace(&mut self.valid, false))
+    }
+
+    fn fail(&mut self, error: Error) -> Error {
+        self.valid = false;
+        self.status = Err(error.clone());
+        error
+    }
+
+    /// The merged iterator on the last entry within bounds.
+    fn merged_to_last(&mut self) {
+        match self.bounds.upper.clone() {
+            Some(upper) => self.merged_before(&upper),
+            None => self.sources.merged.seek_to_last(),
+        }
+    }
+
+    /// The merged iterator on the last entry of the last key before `key`.
+    fn merged_before(&mut self, key: &[u8]) {
+        let merged = &mut self.sources.merged;
+        merged.seek(&internal::seek_key(key, SeqNo::MAX));
+        if merged.valid() {
+            merged.prev();
+        } else if merged.status().is_ok() {
+            merged.seek_to_last();
+        }
+    }
+
+    /// Walks forward from where the merged iterator stands to the first key, other than `skip`, that has a value.
+    fn find_forward(&mut self, mut skip: Option<Vec<u8>>) -> Result<()> {
+        self.direction = Direction::Forward;
+        while self.sources.merged.valid() {
+            let entry = match parse(self.sources.merged.key()) {
+                Ok(entry) => entry,
+                Err(error) => return Err(self.fail(error)),
+            };
+            if self.bounds.ends_before(&self.order, entry.user_key) {
+                return Ok(());
+            }
+            let invisible = entry.seqno > self.view.seqno;
+            if invisible || skip.as_deref().is_some_and(|skip| skip == entry.user_key) {
+                self.sources.merged.next();
+                continue;
+            }
+            match judge(&mut self.sources.tombstones, &self.view, entry, self.sources.merged.value()) {
+                Err(error) => return Err(self.fail(error)),
+                Ok(Some(strip)) => {
+                    let mut key = skip.take().unwrap_or_default();
+                    key.clear();
+                    key.extend_from_slice(entry.user_key);
+                    self.key = key;
+                    self.value = Shown::Here { skip: strip };
+                    self.valid = true;
+                    return Ok(());
+                }
+                Ok(None) => {
+                    let skipped = skip.get_or_insert_default();
+                    skipped.clear();
+                    skipped.extend_from_slice(entry.user_key);
+                    self.sources.merged.next();
+                }
+            }
+        }
+        self.end_of_merged()
+    }
+
+    /// Walks backward from where the merged iterator stands to the first key that has a value.
+    fn find_backward(&mut self) -> Result<()> {
+        self.direction = Direction::Backward;
+        while self.sources.merged.valid() {
+            let entry = match parse(self.sources.merged.key()) {
+                Ok(entry) => entry,
+                Err(error) => return Err(self.fail(error)),
+            };
+            if self.bounds.starts_after(&self.order, entry.user_key) {
+                return Ok(());
+            }
+            let key = entry.user_key.to_vec();
+            let newest = match self.take_newest(&key) {
+                Ok(newest) => newest,
+                Err(error) => return Err(self.fail(error)),
+            };
+            let Some((seqno, kind, value)) = newest else { continue };
+            let entry = ParsedKey { user_key: &key, seqno, kind };
+            match judge(&mut self.sources.tombstones, &self.view, entry, &value) {
+                Err(error) => return Err(self.fail(error)),
+                Ok(Some(skip)) => {
+                    self.key = key;
+                    self.value = Shown::Aside(strip(value, skip));
+                    self.valid = true;
+                    return Ok(());
+                }
+                Ok(None) => {}
+            }
+        }
+        self.end_of_merged()
+    }
+
+    /// Walks backward over all entries of `key`, on the last of which the merged iterator stands; returns the newest that
+    /// the view sees.
+    fn take_newest(&mut self, key: &[u8]) -> Result<Option<(SeqNo, Kind, Pinned)>> {
+        let merged = &mut self.sources.merged;
+        let mut newest = None;
+        while merged.valid() {
+            let entry = parse(merged.key())?;
+            if entry.user_key != key {
+                return Ok(newest);
+            }
+            if entry.seqno <= self.view.seqno {
+                newest = Some((entry.seqno, entry.kind, merged.pinned_value()));
+            }
+            merged.prev();
+        }
+        // The merged iterator may have stopped at damage just behind this key's entries: then a newer one may be hidden there.
+        merged.status()?;
+        Ok(newest)
+    }
+
+    fn end_of_merged(&mut self) -> Result<()> {
+        match self.sources.merged.status() {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.fail(error)),
+        }
+    }
+}
+
+/// Whether `entry`, the newest of its key that the view sees, gives a value; and how many bytes precede it.
+fn judge(
+    tombstones: &mut CoveringTombstones,
+    view: &View,
+    entry: ParsedKey<'_>,
+    value: &[u8],
+) -> Result<Option<usize>> {
+    let covering = tombstones.newest_over(entry.user_key)?;
+    match view.resolve(entry.user_key, Some((entry.seqno, entry.kind, value)), covering)? {
+        Verdict::Value { skip } => Ok(Some(skip)),
+        Verdict::Absent | Verdict::KeepLooking => Ok(None),
+    }
+}
+
+fn parse(key: &[u8]) -> Result<ParsedKey<'_>> {
+    let damaged = || Error::new(crate::error::ErrorKind::Corruption, "an entry's internal key cannot be read");
+    internal::parse(key).ok_or_else(damaged)
+}
+
+/// A target at or after every entry of `key`.
+fn last_entry_of(key: &[u8]) -> Vec<u8> {
+    internal::internal_key(key, SeqNo::ZERO, Kind::Delete)
+}
+
+fn strip(value: Pinned, skip: usize) -> Pinned {
+    if skip == 0 {
+        return value;
+    }
+    value.slice(skip.min(value.len())..value.len()).unwrap_or(value)
+}
+
+impl std::fmt::Debug for Iter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Iter {{ valid: {}, key: \"{}\" }}", self.valid, self.key().escape_ascii())
+    }
+}

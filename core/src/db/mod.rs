@@ -1,0 +1,43 @@
+//! The database: what wires the layers together. The only place with locks over their state and with threads. Rank 9.
+//!
+//! Start at [`db`] for what callers can do, at `state` for what is shared and in which order it is locked; then `write`,
+//! `read` and `background` for the three flows.
+
+pub mod db;
+pub mod environment;
+pub mod iterator;
+pub mod packed;
+pub mod read_options;
+pub mod snapshot;
+pub mod stats;
+pub mod verify;
+
+mod apply;
+mod background;
+mod close;
+mod compacting;
+mod counters;
+mod cursor;
+mod destroy;
+mod flushing;
+mod health;
+mod install;
+mod obsolete;
+mod open;
+mod read;
+mod recovery;
+mod segments;
+mod stall;
+mod state;
+mod switch;
+mod sync_queue;
+mod write;
+
+pub use db::Db;
+pub use environment::{Environment, Executor};
+pub use iterator::Iter;
+pub use packed::Packed;
+pub use read_options::ReadOptions;
+pub use snapshot::Snapshot;
+pub use stats::{StatValue, Stats, StatsFormat};
+pub use verify::VerifyReport;

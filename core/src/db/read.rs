@@ -1,0 +1,66 @@
+//! The read path: a view is born, then memtable, immutables and tables are asked in turn, newest first.
+//!
+//! ```text
+//! get ── read_view ── SuperVersion::get ── memtable → immutables → level 0 (newest first) → levels 1…6
+//!                                          each: newest visible entry + covering tombstone → the one resolver
+//! ```
+//! No lock is held after the view is taken. An error is that call's; it poisons nothing.
+
+use crate::db::health::Health;
+use crate::db::read_options::ReadOptions;
+use crate::db::state::{Family, Shared};
+use crate::error::{Error, Result};
+use crate::iter::resolve::View;
+use crate::util::pinned::Pinned;
+use crate::util::sync::Arc;
+use crate::version::super_version::SuperVersion;
+
+/// The value of `key` as `options` see it.
+pub fn get(shared: &Shared, family: &Family, key: &[u8], options: &ReadOptions) -> Result<Option<Pinned>> {
+    let (current, view) = view_of(shared, family, options)?;
+    get_at(shared, &current, key, &view, options)
+}
+
+/// The values of `keys`, all as of one moment. The outer error is the call's, an inner one that key's.
+pub fn multi_get<K: AsRef<[u8]>>(
+    shared: &Shared,
+    family: &Family,
+    keys: &[K],
+    options: &ReadOptions,
+) -> Result<Vec<Result<Option<Pinned>>>> {
+    let (current, view) = view_of(shared, family, options)?;
+    Ok(keys.iter().map(|key| get_at(shared, &current, key.as_ref(), &view, options)).collect())
+}
+
+/// The state and view that a read with `options` works on.
+pub fn view_of(shared: &Shared, family: &Family, options: &ReadOptions) -> Result<(Arc<SuperVersion>, View)> {
+    shared.health.check_open()?;
+    let (current, latest) = shared.read_view(family);
+    let Some(snapshot) = &options.snapshot else {
+        return Ok((current, View { seqno: latest, time_ms: shared.env.clock.unix_ms() }));
+    };
+    check_snapshot(&shared.health, snapshot)?;
+    Ok((current, View { seqno: snapshot.view_seqno(), time_ms: snapshot.time_ms() }))
+}
+
+fn check_snapshot(health: &Arc<Health>, snapshot: &crate::db::snapshot::Snapshot) -> Result<()> {
+    if snapshot.belongs_to(health) {
+        return Ok(());
+    }
+    Err(Error::invalid("the snapshot was taken from another database handle"))
+}
+
+fn get_at(
+    shared: &Shared,
+    current: &SuperVersion,
+    key: &[u8],
+    view: &View,
+    options: &ReadOptions,
+) -> Result<Option<Pinned>> {
+    shared.counters.gets.bump();
+    let found = current.get(key, view, &shared.tables, options.fill_cache)?;
+    if found.is_some() {
+        shared.counters.gets_found.bump();
+    }
+    Ok(found)
+}

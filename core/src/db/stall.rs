@@ -1,0 +1,177 @@
+//! Making room for a write: switch a full memtable, roll a full log segment, and wait when background work is behind.
+//!
+//! A write waits for one of three things, each counted in the statistics with the time it took: memtables waiting to be
+//! flushed, level 0 waiting to be compacted, the next log segment. No wait is for ever: after `stall_timeout_ms` it is
+//! `Busy`; a full disk is `NoSpace` after one fresh attempt, so that the first write after space was made goes through; a
+//! poisoned or closed handle says so at once.
+
+use crate::db::background::{Kick, Task};
+use crate::db::state::{CommitState, Shared};
+use crate::db::switch;
+use crate::db::write::CommitRequest;
+use crate::error::{Error, ErrorKind, Result};
+use crate::options::Durability;
+use crate::util::sync::MutexGuard;
+use crate::util::sync::atomic::Ordering;
+use crate::wal::AppendError;
+
+/// Memtables that may wait for their flush while another takes writes.
+pub const MAX_IMMUTABLES: usize = 3;
+
+/// What a write waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stall {
+    /// Too many memtables wait to be flushed.
+    Memtables,
+    /// Too many tables in level 0.
+    Level0,
+    /// The next log segment is not ready.
+    Segment,
+}
+
+impl Stall {
+    /// Which background task ends it.
+    fn task(self) -> Task {
+        match self {
+            Stall::Memtables => Task::Flush,
+            Stall::Level0 => Task::Compact,
+            Stall::Segment => Task::PrepareSegment,
+        }
+    }
+
+    fn describe(self) -> &'static str {
+        match self {
+            Stall::Memtables => "memtables to be flushed",
+            Stall::Level0 => "level 0 to be compacted",
+            Stall::Segment => "the next log segment",
+        }
+    }
+
+    /// Whether the reason still stands.
+    fn stands(self, shared: &Shared) -> bool {
+        match self {
+            Stall::Memtables => waiting_memtables(shared) >= MAX_IMMUTABLES,
+            Stall::Level0 => level0_is_full(shared),
+            Stall::Segment => shared.segment_wanted.load(Ordering::Acquire),
+        }
+    }
+}
+
+/// The commit lock, with room in the memtable and in the log for `request`.
+pub fn make_room<'a>(shared: &'a Shared, request: &CommitRequest<'_>) -> Result<MutexGuard<'a, CommitState>> {
+    loop {
+        let mut commit = shared.commit.lock();
+        // Checked under the lock: a close or a failure that came first must not be followed by an acknowledgement.
+        shared.health.check_writable()?;
+        let reason = match memtable_room(shared) {
+            Some(reason) => Some(reason),
+            None => log_room(shared, &mut commit, request)?,
+        };
+        let Some(reason) = reason else { return Ok(commit) };
+        drop(commit);
+        wait_out(shared, reason)?;
+    }
+}
+
+/// Switches full memtables if it may; otherwise says what to wait for.
+fn memtable_room(shared: &Shared) -> Option<Stall> {
+    if !shared.memtable_full.load(Ordering::Acquire) {
+        return None;
+    }
+    if waiting_memtables(shared) >= MAX_IMMUTABLES {
+        return Some(Stall::Memtables);
+    }
+    if level0_is_full(shared) {
+        return Some(Stall::Level0);
+    }
+    shared.memtable_full.store(false, Ordering::Release);
+    switch::switch_memtables(shared, |memtable| memtable.approximate_bytes() as u64 >= shared.memtable_limit);
+    None
+}
+
+/// Rolls to the next log segment if the record does not fit; says what to wait for if there is none.
+fn log_room(shared: &Shared, commit: &mut CommitState, request: &CommitRequest<'_>) -> Result<Option<Stall>> {
+    if request.durability == Durability::None {
+        return Ok(None);
+    }
+    let Some(wal) = commit.wal.as_mut() else {
+        return Err(Error::new(ErrorKind::Closed, "the database is closed"));
+    };
+    if !commit.seal_segment && wal.fits(request.batch.data().len()) {
+        return Ok(None);
+    }
+    let Some(next) = commit.next_segment.take() else {
+        shared.segment_wanted.store(true, Ordering::Release);
+        return Ok(Some(Stall::Segment));
+    };
+    let rolled = wal.roll(next);
+    shared.segment_wanted.store(true, Ordering::Release);
+    shared.background.schedule();
+    commit.seal_segment = rolled.is_err();
+    match rolled {
+        Ok(()) => Ok(None),
+        Err(AppendError::Broken(error) | AppendError::NotWritten(error)) => {
+            if error.kind() != ErrorKind::NoSpace {
+                shared.health.poison(error.clone());
+            }
+            Err(error)
+        }
+        Err(AppendError::NoRoom) => Err(Error::new(ErrorKind::Busy, "a new log segment has no room")),
+    }
+}
+
+fn waiting_memtables(shared: &Shared) -> usize {
+    shared.all_families().iter().map(|family| family.current().immutables().len()).max().unwrap_or(0)
+}
+
+fn level0_is_full(shared: &Shared) -> bool {
+    let limit = shared.options.l0_stall_trigger as usize;
+    shared.all_families().iter().any(|family| family.current().version().l0().len() >= limit)
+}
+
+/// Waits until `reason` no longer stands.
+fn wait_out(shared: &Shared, reason: Stall) -> Result<()> {
+    let counters = &shared.counters;
+    match reason {
+        Stall::Memtables => counters.stalls_memtables.bump(),
+        Stall::Level0 => counters.stalls_level0.bump(),
+        Stall::Segment => counters.stalls_wal_segment.bump(),
+    }
+    let started = shared.env.clock.monotonic_ms();
+    let kick = shared.background.kick(reason.task());
+    let result = wait_for(shared, &kick, || !reason.stands(shared), Some(shared.options.stall_timeout_ms));
+    counters.stalled_ms.add(shared.env.clock.monotonic_ms().saturating_sub(started));
+    result.map_err(|error| match error.kind() {
+        ErrorKind::Busy => Error::new(
+            ErrorKind::Busy,
+            format!("waited {} ms for {}", shared.options.stall_timeout_ms, reason.describe()),
+        ),
+        _ => error,
+    })
+}
+
+/// Waits until `done`, helping along if background work runs inline. Ends early when the handle cannot write any more, when
+/// a fresh attempt of the task failed, and after `timeout_ms` with `Busy`.
+pub fn wait_for(shared: &Shared, kick: &Kick, done: impl Fn() -> bool, timeout_ms: Option<u64>) -> Result<()> {
+    let started = shared.env.clock.monotonic_ms();
+    loop {
+        let seen = shared.background.finished();
+        shared.background.run_inline(shared);
+        if done() {
+            return Ok(());
+        }
+        shared.health.check_writable()?;
+        if let Some(error) = shared.background.failure_since(kick) {
+            return Err(error);
+        }
+        let waited = shared.env.clock.monotonic_ms().saturating_sub(started);
+        let left = timeout_ms.map(|limit| limit.saturating_sub(waited));
+        let idle = shared.background.is_inline() && shared.background.finished() == seen;
+        if left == Some(0) || idle {
+            return Err(Error::new(ErrorKind::Busy, "background work did not catch up in time"));
+        }
+        if !shared.background.is_inline() {
+            shared.background.wait_progress(seen, left);
+        }
+    }
+}

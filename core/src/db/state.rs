@@ -1,0 +1,183 @@
+//! [`Shared`]: everything the calls, the background jobs and the child handles of one open database share.
+//!
+//! # Lock order
+//! Take a lock only while holding locks that stand above it here:
+//!
+//! 1. `Shared::commit`: one writer at a time; held across a WAL append, never across a sync
+//! 2. `Shared::manifest`: one edit at a time; held across the MANIFEST's I/O
+//! 3. `Background::state`: who runs what; never across I/O
+//! 4. `Shared::families`, then `Family::current`: swaps of a pointer
+//! 5. leaves, under which nothing else is taken: `SnapshotList`, `SyncQueue::state`, `Shared::obsolete`,
+//!    `Health::reason`, the shards of the caches
+//!
+//! # Invariants
+//! - State changes by replacement: a reader takes one [`SuperVersion`] and never locks again.
+//! - [`Shared::read_view`] reads the visible number while it holds `Family::current` for reading. A memtable switch takes
+//!   that lock for writing before any write goes to the new memtable, so the pair is consistent: every commit at or below
+//!   the number is in that super version, and no compaction can have dropped what the number still sees from it.
+//! - Sequence numbers are published in commit order by one release store per commit.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::compaction::retention::LiveViews;
+use crate::db::background::Background;
+use crate::db::counters::Counters;
+use crate::db::environment::Environment;
+use crate::db::health::Health;
+use crate::db::snapshot::SnapshotList;
+use crate::db::sync_queue::SyncQueue;
+use crate::env::filename::FileKind;
+use crate::env::fs::FileLock;
+use crate::key::family::FamilyId;
+use crate::key::order::Order;
+use crate::key::sequence::SeqNo;
+use crate::options::Options;
+use crate::table::BlockCache;
+use crate::util::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::util::sync::{Arc, Mutex, RwLock};
+use crate::version::file_meta::FileMeta;
+use crate::version::identity::Identity;
+use crate::version::manifest::Manifest;
+use crate::version::numbers::FileNumbers;
+use crate::version::super_version::SuperVersion;
+use crate::version::table_cache::TableCache;
+use crate::wal::{PreparedSegment, WalWriter};
+
+/// One column family: its order and what it holds now.
+#[derive(Debug)]
+pub struct Family {
+    /// Its number in every file.
+    pub id: FamilyId,
+    /// How its keys compare.
+    pub order: Order,
+    current: RwLock<Arc<SuperVersion>>,
+}
+
+impl Family {
+    /// A family that starts with `current`.
+    pub fn new(id: FamilyId, order: Order, current: SuperVersion) -> Family {
+        Family { id, order, current: RwLock::new(Arc::new(current)) }
+    }
+
+    /// What it holds now.
+    pub fn current(&self) -> Arc<SuperVersion> {
+        Arc::clone(&self.current.read())
+    }
+
+    /// Puts what `change` makes of the present state in its place. The old one lives on in whoever reads it.
+    pub fn replace(&self, change: impl FnOnce(&SuperVersion) -> SuperVersion) {
+        let old = {
+            let mut current = self.current.write();
+            let next = Arc::new(change(&current));
+            std::mem::replace(&mut *current, next)
+        };
+        // Dropped outside the lock: it may be the last owner of a memtable.
+        drop(old);
+    }
+}
+
+/// What the commit lock protects.
+#[derive(Debug)]
+pub struct CommitState {
+    /// The number the next write gets.
+    pub next_seqno: SeqNo,
+    /// The live log; `None` only when the database is read-only or closed.
+    pub wal: Option<WalWriter>,
+    /// The segment that is ready to follow the current one.
+    pub next_segment: Option<PreparedSegment>,
+    /// The current segment took a short write and must not be appended to again.
+    pub seal_segment: bool,
+}
+
+/// What opening found in the log.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RecoveryReport {
+    /// Batches that were replayed.
+    pub batches: u64,
+    /// Bytes of an unsynced tail that were not.
+    pub discarded_bytes: u64,
+}
+
+/// Everything that one open database shares.
+#[derive(Debug)]
+pub struct Shared {
+    pub env: Environment,
+    pub dir: PathBuf,
+    pub options: Options,
+    pub identity: Identity,
+    /// What opening found in the log.
+    pub recovery: RecoveryReport,
+    pub health: Arc<Health>,
+    pub counters: Counters,
+    pub snapshots: Arc<SnapshotList>,
+    pub blocks: Arc<BlockCache>,
+    pub tables: Arc<TableCache>,
+    pub background: Background,
+    pub sync_queue: SyncQueue,
+    /// Every commit up to this number is visible to new reads.
+    pub visible: AtomicU64,
+    /// Gives numbers to new files.
+    pub numbers: Arc<FileNumbers>,
+    /// Whether `CommitState::next_segment` is empty and somebody should prepare one.
+    pub segment_wanted: AtomicBool,
+    /// Bytes at which a memtable is full.
+    pub memtable_limit: u64,
+    /// Whether a commit found its memtable at its size limit; the next one switches it.
+    pub memtable_full: AtomicBool,
+    pub commit: Mutex<CommitState>,
+    /// `None` once closed.
+    pub manifest: Mutex<Option<Manifest>>,
+    pub families: RwLock<BTreeMap<FamilyId, Arc<Family>>>,
+    /// The family every database has, reachable without the map's lock.
+    pub default_family: Arc<Family>,
+    /// Tables that left every new version; their files go when the last old version does.
+    pub obsolete: Mutex<Vec<Arc<FileMeta>>>,
+    /// Released by close, not by the last child handle.
+    pub lock: Mutex<Option<Box<dyn FileLock>>>,
+}
+
+impl Shared {
+    /// The state of `family` and the number of the last commit that it is sure to contain.
+    pub fn read_view(&self, family: &Family) -> (Arc<SuperVersion>, SeqNo) {
+        let current = family.current.read();
+        let seqno = self.visible_seqno();
+        (Arc::clone(&current), seqno)
+    }
+
+    /// The number of the last visible commit.
+    pub fn visible_seqno(&self) -> SeqNo {
+        SeqNo::new(self.visible.load(Ordering::Acquire)).unwrap_or(SeqNo::MAX)
+    }
+
+    /// Who reads now, and what whoever comes later will see at least.
+    pub fn live_views(&self) -> LiveViews {
+        let (snapshots, visible) = self.snapshots.with_visible(|| self.visible_seqno());
+        // Nothing expires before the oldest snapshot was born; without one, now.
+        let oldest_time_ms = self.snapshots.oldest_time_ms().unwrap_or_else(|| self.env.clock.unix_ms());
+        LiveViews::new(snapshots, visible, oldest_time_ms)
+    }
+
+    /// Lets new reads see everything up to `seqno`.
+    pub fn publish(&self, seqno: SeqNo) {
+        self.visible.store(seqno.get(), Ordering::Release);
+    }
+
+    /// The path of a file of this database.
+    pub fn path_of(&self, kind: FileKind) -> PathBuf {
+        self.dir.join(kind.name())
+    }
+
+    /// All families, by number.
+    pub fn all_families(&self) -> Vec<Arc<Family>> {
+        self.families.read().values().cloned().collect()
+    }
+
+    /// The family `id`, if it exists.
+    pub fn family(&self, id: FamilyId) -> Option<Arc<Family>> {
+        if id == FamilyId::DEFAULT {
+            return Some(Arc::clone(&self.default_family));
+        }
+        self.families.read().get(&id).cloned()
+    }
+}

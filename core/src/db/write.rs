@@ -1,0 +1,172 @@
+//! The write path: one request in, one acknowledgement out.
+//!
+//! ```text
+//! commit(request)
+//!   make_room        stall/ waits, the memtable is switched, the log rolls    (db/stall.rs, db/switch.rs)
+//!   log              one record for the whole batch, unless it asked for none   (wal/)
+//!   apply            every entry into its family's memtable                     (memtable/)
+//!   publish          one release store: new reads see the batch
+//!   sync             only if asked for, without the commit lock                 (db/sync_queue.rs)
+//! ```
+//! Everything up to *publish* happens under the commit lock, so commits are applied in the order of their numbers.
+//! A batch that was refused (no room, bad state, nothing written) leaves no trace. A batch whose log record may have been
+//! half written seals the segment or poisons the handle: nothing is ever acknowledged behind a damaged record. A failed sync
+//! poisons; the batch is visible, its fate is known at the next open.
+
+use crate::batch::WriteBatch;
+use crate::db::health::PoisonOnPanic;
+use crate::db::state::{CommitState, Shared};
+use crate::db::sync_queue::Turn;
+use crate::db::{apply, stall};
+use crate::error::{Error, ErrorKind, Result};
+use crate::key::sequence::SeqNo;
+use crate::options::Durability;
+use crate::util::sync::MutexGuard;
+use crate::wal::{AppendError, SyncPoint};
+
+/// Batches from this size on have their memory reserved before they are logged.
+const LARGE_BATCH: usize = 64 << 10;
+
+/// One commit: all that the pipeline needs to know of it.
+pub struct CommitRequest<'a> {
+    /// What to write.
+    pub batch: &'a WriteBatch,
+    /// What the acknowledgement promises.
+    pub durability: Durability,
+}
+
+/// Writes a batch; returns when the promise of its durability holds.
+pub fn commit(shared: &Shared, request: &CommitRequest<'_>) -> Result<()> {
+    shared.health.check_writable()?;
+    if request.batch.is_empty() {
+        return if request.durability == Durability::Sync { sync(shared) } else { Ok(()) };
+    }
+    check_ranges(shared, request.batch)?;
+    let last = {
+        let mut commit = stall::make_room(shared, request)?;
+        reserve_memory(shared, request.batch)?;
+        append_and_apply(shared, &mut commit, request)?
+    };
+    let batch = request.batch;
+    shared.counters.writes.add(u64::from(batch.count()));
+    shared.counters.write_bytes.add(batch.size_bytes() as u64);
+    let synced = if request.durability == Durability::Sync { sync_through(shared, last) } else { Ok(()) };
+    shared.background.run_inline(shared);
+    synced
+}
+
+/// Makes everything acknowledged so far durable.
+pub fn sync(shared: &Shared) -> Result<()> {
+    shared.health.check_writable()?;
+    let last = shared.commit.lock().wal.as_ref().map_or(SeqNo::ZERO, |wal| wal.last_seqno());
+    sync_through(shared, last)
+}
+
+/// Whether a range runs backwards is for the order of its family to say, which the batch did not know.
+fn check_ranges(shared: &Shared, batch: &WriteBatch) -> Result<()> {
+    let families = shared.families.read();
+    batch.check_ranges(|id| families.get(&id).map(|family| &family.order))
+}
+
+/// A large batch's memory is found before the log has it: from there on there is no way back. Small ones come out of memory
+/// that is there, or end the process as any small allocation does.
+fn reserve_memory(shared: &Shared, batch: &WriteBatch) -> Result<()> {
+    if batch.size_bytes() < LARGE_BATCH {
+        return Ok(());
+    }
+    let mut reserved = Vec::new();
+    for entry in batch.iter() {
+        let family = entry?.family;
+        if !reserved.contains(&family) {
+            reserved.push(family);
+            if let Some(family) = shared.family(family) {
+                family.current().memtable().reserve(batch.count() as usize, batch.size_bytes())?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Log, apply, publish: under the commit lock. Returns the batch's last number.
+fn append_and_apply(
+    shared: &Shared,
+    commit: &mut MutexGuard<'_, CommitState>,
+    request: &CommitRequest<'_>,
+) -> Result<SeqNo> {
+    let batch = request.batch;
+    let count = u64::from(batch.count());
+    let first = commit.next_seqno;
+    let exhausted = || Error::new(ErrorKind::Unsupported, "the sequence numbers of this database are used up");
+    let next = first.checked_add(count).ok_or_else(exhausted)?;
+    // From the first byte in the log on, a panic must not leave a record that memory does not know.
+    let guard = PoisonOnPanic::new(&shared.health, "a commit");
+    let logged = request.durability != Durability::None;
+    let result = if logged { log(shared, commit, first, batch) } else { Ok(()) };
+    if let Err(error) = result {
+        guard.disarm();
+        return Err(error);
+    }
+    commit.next_seqno = next;
+    let applied = apply::apply_batch(shared, first, batch, logged);
+    guard.disarm();
+    if let Err(error) = applied {
+        // The log has it, memory does not: only a reopen can tell the caller what became of it.
+        shared.health.poison(error.clone());
+        return Err(error);
+    }
+    shared.publish(next.saturating_prev());
+    Ok(next.saturating_prev())
+}
+
+fn log(shared: &Shared, commit: &mut CommitState, first: SeqNo, batch: &WriteBatch) -> Result<()> {
+    let Some(wal) = commit.wal.as_mut() else {
+        return Err(Error::new(ErrorKind::Closed, "the database is closed"));
+    };
+    match wal.append(first, batch.count(), batch.data()) {
+        Ok(()) => {
+            shared.counters.wal_bytes.add(batch.data().len() as u64);
+            Ok(())
+        }
+        Err(AppendError::NotWritten(error)) => Err(error),
+        Err(AppendError::NoRoom) => Err(Error::new(ErrorKind::Busy, "the log segment filled up while it was chosen")),
+        Err(AppendError::Broken(error)) if error.kind() == ErrorKind::NoSpace => {
+            // Part of the record may stand behind the last good one. The segment ends there; the number is not used again,
+            // so that whatever a crash finds cannot be taken for a later write.
+            commit.seal_segment = true;
+            if let Some(next) = first.checked_add(u64::from(batch.count())) {
+                commit.next_seqno = next;
+            }
+            Err(error)
+        }
+        Err(AppendError::Broken(error)) => {
+            shared.health.poison(error.clone());
+            Err(error)
+        }
+    }
+}
+
+/// Makes every logged commit through `seqno` durable, sharing the sync with whoever else needs one.
+pub fn sync_through(shared: &Shared, seqno: SeqNo) -> Result<()> {
+    let Turn::Lead(lead) = shared.sync_queue.wait_turn(seqno) else { return Ok(()) };
+    // A sync that failed before us is final: the pages it lost may look clean now, and another sync would lie.
+    shared.health.check_writable()?;
+    let point = match shared.commit.lock().wal.as_mut() {
+        Some(wal) => wal.sync_point(),
+        None => return Err(Error::new(ErrorKind::Closed, "the database is closed")),
+    };
+    shared.counters.wal_syncs.bump();
+    let through = poison_on_error(shared, point.and_then(SyncPoint::run))?;
+    let covered = through.seqno();
+    if let Some(wal) = shared.commit.lock().wal.as_mut() {
+        poison_on_error(shared, wal.note_synced(through))?;
+    }
+    lead.finish(covered);
+    Ok(())
+}
+
+fn poison_on_error<T>(shared: &Shared, result: Result<T>) -> Result<T> {
+    if let Err(error) = &result {
+        shared.health.poison(error.clone());
+    }
+    result
+}

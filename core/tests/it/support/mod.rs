@@ -1,0 +1,7 @@
+//! What the test families share: a seeded generator, an oracle, and ways to open databases on simulated disks.
+
+pub mod lives;
+pub mod oracle;
+pub mod rng;
+pub mod script;
+pub mod sets;

@@ -1,0 +1,294 @@
+//! Scripted workloads for the crash and fault families: what is done, and after which step what must survive.
+//!
+//! A script is plain data, so that two runs do the same operations in the same order. The journal of a run says which filesystem operations each step spans and whether
+//! it succeeded; with it, [`Journal::legal`] answers what a crash at an operation may leave.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use esker::env::clock::TestClock;
+use esker::env::fs::FileSystem;
+use esker::{Db, Durability, Environment, Error, ErrorKind, Options, WriteBatch, WriteOptions};
+
+use crate::support::oracle::{Map, Write, apply};
+use crate::support::sets::tiny_options;
+
+pub const DIR: &str = "/db";
+
+/// One step.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// A batch (one write or many) with this durability.
+    Commit(Vec<Write>, Durability),
+    Sync,
+    Flush,
+    Compact(Option<Vec<u8>>, Option<Vec<u8>>),
+    /// Close and open again.
+    Reopen,
+    /// Holds a snapshot from here to the end.
+    Snapshot,
+}
+
+/// A named workload.
+pub struct Script {
+    pub name: &'static str,
+    pub options: Options,
+    pub steps: Vec<Step>,
+}
+
+/// What one step of a run did.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Filesystem operations counted before and after it.
+    pub ops: (u64, u64),
+    /// How many commits the script has reached after it.
+    pub commits: usize,
+    /// How it failed, if it did.
+    pub error: Option<ErrorKind>,
+    /// Its success promises that everything before it is on the medium.
+    pub syncs: bool,
+}
+
+/// A finished or broken-off run.
+#[derive(Debug, Default)]
+pub struct Journal {
+    pub entries: Vec<Entry>,
+    /// The state after each commit; `states[0]` is empty.
+    pub states: Vec<Map>,
+}
+
+impl Journal {
+    /// How many commits a crash before (or inside) operation `op` may leave: from those that were promised to those that were
+    /// begun. `kept_all` says that every written byte survives (the process died, not the machine).
+    pub fn legal(&self, op: u64, inside: bool, kept_all: bool) -> RangeInclusive<usize> {
+        let reached = op + u64::from(inside);
+        let mut promised = 0;
+        let mut begun = 0;
+        for entry in &self.entries {
+            if entry.ops.0 < reached || entry.ops.1 <= op {
+                begun = begun.max(entry.commits);
+            }
+            if entry.error.is_none() && entry.ops.1 <= op && (entry.syncs || kept_all) {
+                promised = promised.max(entry.commits);
+            }
+        }
+        promised..=begun
+    }
+}
+
+/// An environment on `fs` that runs background work inline, with a clock that stands still.
+pub fn inline(fs: Arc<dyn FileSystem>) -> Environment {
+    Environment::inline(fs, Arc::new(TestClock::at(1_700_000_000_000)))
+}
+
+/// Runs `script` on `fs` until it is done or a step fails and `stop_on_error`. `ops` tells how many operations there were.
+pub fn run(
+    script: &Script,
+    fs: Arc<dyn FileSystem>,
+    ops: &dyn Fn() -> u64,
+    stop_on_error: bool,
+) -> (Journal, Option<Db>) {
+    let mut journal = Journal { entries: Vec::new(), states: vec![Map::new()] };
+    let before = ops();
+    let mut db = match Db::open_in(inline(Arc::clone(&fs)), DIR, &script.options) {
+        Ok(db) => db,
+        Err(_) => return (journal, None),
+    };
+    journal.entries.push(Entry { ops: (before, ops()), commits: 0, error: None, syncs: true });
+    let mut snapshots = Vec::new();
+    let mut commits = 0;
+    for step in &script.steps {
+        let before = ops();
+        let result: Result<(), Error> = match step {
+            Step::Commit(writes, durability) => {
+                commits += 1;
+                let mut state = journal.states.last().cloned().unwrap_or_default();
+                writes.iter().for_each(|write| apply(&mut state, write));
+                journal.states.push(state);
+                commit(&db, writes, *durability)
+            }
+            Step::Sync => db.sync(),
+            Step::Flush => db.flush(),
+            Step::Compact(start, end) => db.compact_range(start.as_deref(), end.as_deref()),
+            Step::Snapshot => db.snapshot().map(|snapshot| snapshots.push(snapshot)),
+            Step::Reopen => {
+                snapshots.clear();
+                db.close().and_then(|()| Db::open_in(inline(Arc::clone(&fs)), DIR, &script.options)).map(|new| db = new)
+            }
+        };
+        let syncs = !matches!(
+            step,
+            Step::Commit(_, Durability::Buffered | Durability::None) | Step::Snapshot | Step::Compact(..)
+        );
+        let error = result.err().map(|error| error.kind());
+        journal.entries.push(Entry { ops: (before, ops()), commits, error, syncs });
+        if error.is_some() && (stop_on_error || matches!(step, Step::Reopen)) {
+            return (journal, None);
+        }
+    }
+    (journal, Some(db))
+}
+
+fn commit(db: &Db, writes: &[Write], durability: Durability) -> Result<(), Error> {
+    let mut batch = WriteBatch::new();
+    for write in writes {
+        match write {
+            Write::Put(key, value) => batch.put(key, value)?,
+            Write::Delete(key) => batch.delete(key)?,
+            Write::DeleteRange(start, end) => batch.delete_range(start, end)?,
+        }
+    }
+    db.write_with(&batch, &WriteOptions::new().durability(durability))
+}
+
+/// Everything the database holds, by a forward scan that is checked against a backward one and against gets.
+pub fn contents(db: &Db) -> Result<Map, Error> {
+    let mut map = Map::new();
+    let mut iter = db.iter()?;
+    iter.seek_to_first()?;
+    while iter.valid() {
+        assert!(map.insert(iter.key().to_vec(), iter.value().to_vec()).is_none(), "a key came twice");
+        iter.next()?;
+    }
+    let mut backward = map.iter().rev();
+    iter.seek_to_last()?;
+    while iter.valid() {
+        assert_eq!(Some((iter.key(), iter.value())), backward.next().map(|(k, v)| (&k[..], &v[..])), "backward");
+        iter.prev()?;
+    }
+    assert_eq!(backward.next(), None, "the backward scan ended early");
+    for (key, value) in &map {
+        assert_eq!(db.get(key)?.as_deref(), Some(&value[..]), "get of {key:?}");
+    }
+    Ok(map)
+}
+
+fn key(n: usize) -> Vec<u8> {
+    format!("key{n:05}").into_bytes()
+}
+
+fn value(n: usize, len: usize) -> Vec<u8> {
+    format!("{n:06}").into_bytes().into_iter().cycle().take(len).collect()
+}
+
+fn put(n: usize, len: usize) -> Write {
+    Write::Put(key(n), value(n * 31 + len, len))
+}
+
+fn puts(range: std::ops::Range<usize>, len: usize, durability: Durability) -> impl Iterator<Item = Step> {
+    range.map(move |n| Step::Commit(vec![put(n, len)], durability))
+}
+
+use Durability::{Buffered, Sync};
+
+/// The workloads of the quick tier.
+pub fn scripts() -> Vec<Script> {
+    vec![
+        script("creation and reopening", vec![Step::Reopen, Step::Commit(vec![put(1, 8)], Buffered), Step::Reopen]),
+        script("puts, some synced", mixed_puts()),
+        script("batches, whole or not at all", batches()),
+        script("flushes", flushes()),
+        script("compaction from level 0 down", compaction()),
+        script("range deletes across tables", range_deletes()),
+        small_manifest("the manifest rolls over and over", rolling_manifest()),
+        script("the log rolls from segment to segment", rolling_log()),
+        script("overwrites under a snapshot", overwrites()),
+        script("close and open, again and again", reopenings()),
+    ]
+}
+
+fn script(name: &'static str, steps: Vec<Step>) -> Script {
+    Script { name, options: tiny_options(), steps }
+}
+
+fn small_manifest(name: &'static str, steps: Vec<Step>) -> Script {
+    Script { name, options: Options { manifest_rotate_size: 1 << 10, ..tiny_options() }, steps }
+}
+
+fn mixed_puts() -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    for n in 0..24 {
+        let durability = if n % 7 == 3 { Sync } else { Buffered };
+        steps.push(Step::Commit(vec![put(n % 9, 20 + n)], durability));
+        if n % 11 == 5 {
+            steps.push(Step::Sync);
+        }
+        if n % 5 == 4 {
+            steps.push(Step::Commit(vec![Write::Delete(key(n % 9))], Buffered));
+        }
+    }
+    steps
+}
+
+fn batches() -> Vec<Step> {
+    let batch = |n: usize| (0..6).map(|i| put(10 * (n % 4) + i, 30 + n)).chain([Write::Delete(key(n))]).collect();
+    (0..16).map(|n| Step::Commit(batch(n), if n % 4 == 3 { Sync } else { Buffered })).collect()
+}
+
+fn flushes() -> Vec<Step> {
+    let mut steps = Vec::new();
+    for round in 0..4 {
+        steps.extend(puts(round * 3..round * 3 + 8, 40, Buffered));
+        steps.push(Step::Flush);
+    }
+    steps.extend(puts(0..4, 10, Sync));
+    steps
+}
+
+fn compaction() -> Vec<Step> {
+    let mut steps = Vec::new();
+    for round in 0..5 {
+        steps.extend(puts(round..round + 12, 300, Buffered));
+        steps.push(Step::Commit(vec![Write::Delete(key(round * 2))], Buffered));
+        steps.push(Step::Flush);
+    }
+    steps.push(Step::Compact(None, None));
+    steps.extend(puts(3..6, 20, Sync));
+    steps
+}
+
+fn range_deletes() -> Vec<Step> {
+    let mut steps: Vec<Step> = puts(0..20, 200, Buffered).collect();
+    steps.push(Step::Flush);
+    for n in [2, 8, 14] {
+        steps.push(Step::Commit(vec![Write::DeleteRange(key(n), key(n + 5)), put(n + 1, 15)], Buffered));
+        steps.push(Step::Flush);
+        steps.push(Step::Commit(vec![put(n + 2, 50)], Sync));
+    }
+    steps.push(Step::Compact(Some(key(0)), Some(key(12))));
+    steps.push(Step::Compact(None, None));
+    steps
+}
+
+fn rolling_manifest() -> Vec<Step> {
+    (0..10).flat_map(|n| [Step::Commit(vec![put(n, 60)], Buffered), Step::Flush]).collect()
+}
+
+fn rolling_log() -> Vec<Step> {
+    let mut steps: Vec<Step> = puts(0..12, 12_000, Buffered).collect();
+    steps.extend(puts(20..24, 12_000, Sync));
+    steps.push(Step::Sync);
+    steps.extend(puts(30..36, 12_000, Buffered));
+    steps
+}
+
+fn overwrites() -> Vec<Step> {
+    let mut steps = Vec::new();
+    for round in 0..4 {
+        steps.extend(puts(0..6, 100 + round, Buffered));
+        steps.push(Step::Snapshot);
+        steps.push(Step::Flush);
+    }
+    steps.push(Step::Commit(vec![Write::DeleteRange(key(1), key(4))], Buffered));
+    steps.push(Step::Compact(None, None));
+    steps
+}
+
+fn reopenings() -> Vec<Step> {
+    let mut steps = Vec::new();
+    for n in 0..5 {
+        steps.extend(puts(n..n + 3, 50 + n, if n % 2 == 0 { Buffered } else { Sync }));
+        steps.push(Step::Reopen);
+    }
+    steps
+}
