@@ -307,7 +307,7 @@ impl SkipList {
         for level in (0..self.height.load(MemoryOrder::Relaxed)).rev() {
             (place, behind) = self.walk(place, level, target, inclusive, behind);
         }
-        (place.map(Entry::new), self.after(place))
+        (place.map(Entry::new), NonNull::new(behind).map(Entry::new))
     }
 
     /// Fills `splice`, which holds where the last entry went, with the last places before `target`.
