@@ -9,9 +9,8 @@ mod slot;
 mod source;
 
 pub use frame::{
-    Decoded, HEADER_LEN, Place, Record, RecordHeader, decode_record, encode_header, encode_record, file_identity,
-    padding, record_len,
+    Decoded, HEADER_LEN, Place, Record, RecordHeader, encode_header, encode_record, file_identity, padding, record_len,
 };
-pub use search::{Found, Search, read_record, search_valid};
+pub use search::{Search, read_record};
 pub use slot::{SLOT_LEN, SLOT_SECTOR_LEN, decode_slot, encode_slot};
 pub use source::{FileSource, RecordSource};

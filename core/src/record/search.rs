@@ -37,11 +37,6 @@ pub fn read_record<S: RecordSource>(source: &mut S, identity: u64, offset: u64) 
     Ok(decode_record(source.window(offset, want)?, place))
 }
 
-/// The first whole record at or behind `from`, if there is one.
-pub fn search_valid<S: RecordSource>(source: &mut S, identity: u64, from: u64) -> Result<Option<Found>> {
-    Search::new(identity, from).next(source)
-}
-
 /// A search for every whole record from some offset on.
 #[derive(Clone, Debug)]
 pub struct Search {
