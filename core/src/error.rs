@@ -90,6 +90,8 @@ impl Error {
         // EDQUOT is a full disk as far as the caller can tell; its number differs between systems, its kind does not.
         let kind = match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorKind::NoSpace,
+            // Not the operating system's word but std's: the path has a NUL inside.
+            io::ErrorKind::InvalidInput if source.raw_os_error().is_none() => ErrorKind::InvalidArgument,
             _ => ErrorKind::Io,
         };
         let mut error = Error::new(kind, format!("{verb} failed: {source}")).with_file(file);

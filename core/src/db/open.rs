@@ -68,6 +68,11 @@ pub fn exists(fs: &dyn FileSystem, dir: &Path) -> Result<bool> {
     match fs.stat(dir)? {
         None => Ok(false),
         Some(stat) if stat.file_type == FileType::Directory => Ok(true),
+        // The files in it are never reached through a symlink; where it is itself is the caller's choice.
+        Some(stat) if stat.file_type == FileType::Other => {
+            let beyond = fs.stat(&dir.join("."))?;
+            Ok(beyond.is_some_and(|stat| stat.file_type == FileType::Directory))
+        }
         Some(_) => Err(Error::invalid("the database path is not a directory").with_file(dir)),
     }
 }
