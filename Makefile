@@ -25,3 +25,7 @@ wheel:              ## the Python package as target/wheels/*.whl
 
 clean:              ## remove everything that was built
 	@rm -rf target
+
+# Builds one planted bug after the other and demands that the quick tests catch each.
+test-planted:
+	scripts/test-planted.sh

@@ -141,7 +141,9 @@ fn closed_l0(version: &Version, span: &KeySpan<'_>) -> Vec<Arc<FileMeta>> {
     let mut taken: Vec<Arc<FileMeta>> = Vec::new();
     // Newest first: what a table brings in comes after it, so one pass closes the set.
     for file in version.l0() {
-        if span.overlaps(order, &KeySpan::of(file)) || taken.iter().any(|newer| newer.overlaps(order, file)) {
+        let beneath =
+            !cfg!(planted = "leave-older-level-0-tables") && taken.iter().any(|newer| newer.overlaps(order, file));
+        if span.overlaps(order, &KeySpan::of(file)) || beneath {
             taken.push(Arc::clone(file));
         }
     }

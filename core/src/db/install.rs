@@ -67,6 +67,10 @@ pub fn apply_flush(shared: &Shared, edit: VersionEdit, flushed: &Flushed) -> Res
     let manifest = slot.as_mut().ok_or_else(closed)?;
     let affected = affected_families(&edit, flushed);
     let removed = removed_tables(manifest, &edit);
+    if cfg!(planted = "delete-inputs-early") {
+        let early: Vec<FileKind> = removed.iter().map(|file| FileKind::Table(file.number)).collect();
+        remove_files(shared, &early);
+    }
     manifest.apply(edit).map_err(|error| match error {
         ApplyError::NotApplied(error) => InstallError::NotApplied(error),
         ApplyError::Unknown(error) => {

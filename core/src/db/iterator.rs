@@ -178,7 +178,7 @@ impl Iter {
         if !self.begin_step()? {
             return Ok(());
         }
-        if self.direction == Direction::Forward {
+        if self.direction == Direction::Forward && !cfg!(planted = "forget-direction") {
             let from = std::mem::take(&mut self.key);
             self.merged_before(&from);
         }

@@ -152,7 +152,10 @@ impl Shared {
 
     /// Who reads now, and what whoever comes later will see at least.
     pub fn live_views(&self) -> LiveViews {
-        let (snapshots, visible) = self.snapshots.with_visible(|| self.visible_seqno());
+        let (mut snapshots, visible) = self.snapshots.with_visible(|| self.visible_seqno());
+        if cfg!(planted = "forget-snapshots") {
+            snapshots.clear();
+        }
         // Nothing expires before the oldest snapshot was born; without one, now.
         let oldest_time_ms = self.snapshots.oldest_time_ms().unwrap_or_else(|| self.env.clock.unix_ms());
         LiveViews::new(snapshots, visible, oldest_time_ms)

@@ -122,6 +122,9 @@ fn log(shared: &Shared, commit: &mut CommitState, first: SeqNo, batch: &WriteBat
     let Some(wal) = commit.wal.as_mut() else {
         return Err(Error::new(ErrorKind::Closed, "the database is closed"));
     };
+    if cfg!(planted = "acknowledge-without-append") && first.get().is_multiple_of(5) {
+        return Ok(());
+    }
     match wal.append(first, batch.count(), batch.data()) {
         Ok(()) => {
             shared.counters.wal_bytes.add(batch.data().len() as u64);

@@ -49,6 +49,9 @@ impl Bounds {
 
     /// Whether `user_key` lies behind the last key inside.
     pub fn ends_before(&self, order: &Order, user_key: &[u8]) -> bool {
+        if cfg!(planted = "inclusive-upper-bound") {
+            return self.upper.as_ref().is_some_and(|upper| order.cmp(user_key, upper) == Ordering::Greater);
+        }
         self.upper.as_ref().is_some_and(|upper| order.cmp(user_key, upper) != Ordering::Less)
     }
 

@@ -265,10 +265,10 @@ fn rolling_manifest() -> Vec<Step> {
 }
 
 fn rolling_log() -> Vec<Step> {
-    let mut steps: Vec<Step> = puts(0..12, 12_000, Buffered).collect();
-    steps.extend(puts(20..24, 12_000, Sync));
+    let mut steps: Vec<Step> = puts(0..6, 24_000, Buffered).collect();
+    steps.extend(puts(20..22, 24_000, Sync));
     steps.push(Step::Sync);
-    steps.extend(puts(30..36, 12_000, Buffered));
+    steps.extend(puts(30..33, 24_000, Buffered));
     steps
 }
 
