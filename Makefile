@@ -1,6 +1,6 @@
 # Names for commands only; what they do stands in scripts/.
 
-.PHONY: help demo test check bench install wheel clean
+.PHONY: help demo test check bench install wheel clean test-planted
 
 help:               ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/: +## +/\t/' | expand -t 14
@@ -26,6 +26,5 @@ wheel:              ## the Python package as target/wheels/*.whl
 clean:              ## remove everything that was built
 	@rm -rf target
 
-# Builds one planted bug after the other and demands that the quick tests catch each.
-test-planted:
-	scripts/test-planted.sh
+test-planted:       ## plant one bug after the other; the quick tests must catch each
+	@scripts/test-planted.sh
