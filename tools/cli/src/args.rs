@@ -1,0 +1,215 @@
+//! The arguments: what can be asked, and the help that says so.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const AFTER_HELP: &str = "\
+Keys and values are bytes. Output shows them as text, with \\\\ \\t \\n \\r and \\xHH for what is not; --escaped reads the
+same in arguments, and --hex prints plain hexadecimal instead.
+
+Exit codes: 0 done · 1 key not found, or verify found damage · 2 wrong arguments · 3 it failed";
+
+/// Look into, fill and check an Esker database.
+#[derive(Debug, Parser)]
+#[command(name = "esker", version, about, after_help = AFTER_HELP, max_term_width = 110)]
+pub struct Arguments {
+    /// Opens the database with an option, as in -o memory_budget=64MiB; `esker options` lists them.
+    #[arg(short = 'o', long = "option", value_name = "NAME=VALUE", global = true)]
+    pub option: Vec<String>,
+
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Prints the value of a key.
+    Get(Get),
+    /// Stores a value under a key; creates the database if there is none.
+    Put(Put),
+    /// Deletes a key, or all keys of a range.
+    Delete(Delete),
+    /// Prints entries in the order of their keys.
+    Scan(Scan),
+    /// Stores the rows of a TSV or CSV file, or of a dump; creates the database if there is none.
+    Load(Load),
+    /// Writes all entries as text that `load` reads back exactly.
+    Dump(Dump),
+    /// Prints counters and the shape of the levels.
+    Stats(Stats),
+    /// Reads and checks every file; writes nothing.
+    Verify(Verify),
+    /// Merges the tables of a range down to its lowest level.
+    Compact(Compact),
+    /// Lists the options of a database, with defaults.
+    Options,
+}
+
+#[derive(Debug, Args)]
+pub struct Get {
+    /// The database directory.
+    pub directory: PathBuf,
+    /// The key.
+    pub key: OsString,
+    /// Reads escapes (\\ \t \n \r \xHH) in KEY.
+    #[arg(long)]
+    pub escaped: bool,
+    /// Prints the value in hexadecimal.
+    #[arg(long, conflicts_with = "raw")]
+    pub hex: bool,
+    /// Prints the value's bytes as they are, without a newline after them.
+    #[arg(long)]
+    pub raw: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Put {
+    /// The database directory.
+    pub directory: PathBuf,
+    /// The key.
+    pub key: OsString,
+    /// The value; left out, it is read from standard input.
+    pub value: Option<OsString>,
+    /// Reads escapes (\\ \t \n \r \xHH) in KEY and VALUE.
+    #[arg(long)]
+    pub escaped: bool,
+    /// What the write survives: sync, buffered or none.
+    #[arg(long, value_name = "HOW")]
+    pub durability: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Delete {
+    /// The database directory.
+    pub directory: PathBuf,
+    /// The key; or give --from and --to.
+    #[arg(required_unless_present = "from", conflicts_with_all = ["from", "to"])]
+    pub key: Option<OsString>,
+    /// First key of the range to delete.
+    #[arg(long, value_name = "KEY", requires = "to")]
+    pub from: Option<OsString>,
+    /// First key after the range to delete.
+    #[arg(long, value_name = "KEY", requires = "from")]
+    pub to: Option<OsString>,
+    /// Reads escapes (\\ \t \n \r \xHH) in keys.
+    #[arg(long)]
+    pub escaped: bool,
+    /// What the write survives: sync, buffered or none.
+    #[arg(long, value_name = "HOW")]
+    pub durability: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Scan {
+    /// The database directory.
+    pub directory: PathBuf,
+    /// Only keys that start with this.
+    #[arg(long, value_name = "KEY")]
+    pub prefix: Option<OsString>,
+    /// Only keys from this on.
+    #[arg(long, value_name = "KEY")]
+    pub from: Option<OsString>,
+    /// Only keys before this.
+    #[arg(long, value_name = "KEY")]
+    pub to: Option<OsString>,
+    /// At most this many entries.
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+    /// From the last key to the first.
+    #[arg(long)]
+    pub reverse: bool,
+    /// Prints keys without their values.
+    #[arg(long)]
+    pub keys_only: bool,
+    /// Prints keys and values in hexadecimal.
+    #[arg(long)]
+    pub hex: bool,
+    /// Reads escapes (\\ \t \n \r \xHH) in keys.
+    #[arg(long)]
+    pub escaped: bool,
+}
+
+/// How the file to load is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A dump if it starts like one, CSV if its name ends in .csv, otherwise TSV.
+    Auto,
+    /// Columns between tabs, taken as they are.
+    Tsv,
+    /// Columns between commas, quoted where needed.
+    Csv,
+    /// What `esker dump` wrote.
+    Dump,
+}
+
+#[derive(Debug, Args)]
+pub struct Load {
+    /// The database directory.
+    pub directory: PathBuf,
+    /// The file; `-` is standard input.
+    pub file: PathBuf,
+    /// How the file is written.
+    #[arg(long, value_enum, default_value_t = Format::Auto)]
+    pub format: Format,
+    /// The first row names the columns and is not loaded.
+    #[arg(long)]
+    pub header: bool,
+    /// The column with the key: its number from 1, or its name with --header.
+    #[arg(long, value_name = "COLUMN", default_value = "1")]
+    pub key_column: String,
+    /// The column with the value: number, name, or `rest` for all other columns with tabs between them.
+    #[arg(long, value_name = "COLUMN", default_value = "2")]
+    pub value_column: String,
+    /// Rows in one atomic batch.
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub batch: u32,
+    /// What each batch survives: sync, buffered or none.
+    #[arg(long, value_name = "HOW")]
+    pub durability: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Dump {
+    /// The database directory.
+    pub directory: PathBuf,
+    /// The file to write, which must not exist yet; left out, standard output.
+    pub file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Stats {
+    /// The database directory.
+    pub directory: PathBuf,
+    /// text, json or prometheus.
+    #[arg(long, default_value = "text")]
+    pub format: String,
+}
+
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// The database directory.
+    pub directory: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct Compact {
+    /// The database directory.
+    pub directory: PathBuf,
+    /// Only keys from this on.
+    #[arg(long, value_name = "KEY")]
+    pub from: Option<OsString>,
+    /// Only keys before this.
+    #[arg(long, value_name = "KEY")]
+    pub to: Option<OsString>,
+    /// Reads escapes (\\ \t \n \r \xHH) in keys.
+    #[arg(long)]
+    pub escaped: bool,
+}
+
+#[test]
+fn the_arguments_are_consistent() {
+    use clap::CommandFactory as _;
+    Arguments::command().debug_assert();
+}

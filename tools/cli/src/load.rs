@@ -1,0 +1,123 @@
+//! `load`: the rows of a file into the database, in atomic batches, with a progress bar.
+//!
+//! A row is stored when its batch is; on an error the message says how many rows were, so that nothing has to be guessed.
+//! Loading the same file again is harmless: it stores the same entries.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::time::Instant;
+
+use esker::{Db, Options, WriteBatch, WriteOptions};
+use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
+
+use crate::args::{self, Format};
+use crate::database::{Access, with};
+use crate::failure::Failure;
+use crate::records::{Columns, Records, detect};
+use crate::write::write_options;
+
+/// A batch is written when it holds this many bytes, whatever its number of rows.
+const BATCH_BYTES: usize = 1 << 20;
+
+/// Loads a file.
+pub fn load(arguments: &args::Load, options: Options) -> Result<(), Failure> {
+    let writes = write_options(arguments.durability.as_deref())?;
+    let path = &arguments.file;
+    let (mut input, size): (Box<dyn BufRead>, Option<u64>) = if path.as_os_str() == "-" {
+        (Box::new(BufReader::new(io::stdin())), None)
+    } else {
+        let file = File::open(path).map_err(|e| Failure::file("open", path, e))?;
+        let size = file.metadata().map_err(|e| Failure::file("read", path, e))?;
+        if size.is_dir() {
+            return Err(Failure::file("read", path, "it is a directory"));
+        }
+        (Box::new(BufReader::with_capacity(1 << 16, file)), Some(size.len()))
+    };
+    let format = match arguments.format {
+        Format::Auto => {
+            let opening = input.fill_buf().map_err(|e| Failure::file("read", path, e))?;
+            detect(opening, &path.to_string_lossy())
+        }
+        format => format,
+    };
+    let columns =
+        Columns { header: arguments.header, key: arguments.key_column.clone(), value: arguments.value_column.clone() };
+    let named = |why: String| Failure::failed(format!("{}: {why}", path.display()));
+    let mut records = Records::new(input, format, &columns).map_err(named)?;
+    with(&arguments.directory, Access::Fill, options, |db| {
+        let mut loader = Loader::new(db, &writes, arguments.batch, progress_bar(size));
+        let outcome = loader.run(&mut records);
+        loader.bar.finish_and_clear();
+        let rows = loader.stored;
+        match outcome {
+            Ok(()) => {
+                loader.report();
+                Ok(())
+            }
+            Err(why) => Err(named(format!("{why}; {rows} rows were stored before that"))),
+        }
+    })
+}
+
+fn progress_bar(size: Option<u64>) -> ProgressBar {
+    let (bar, template) = match size {
+        Some(size) => (
+            ProgressBar::new(size),
+            "{bar:32} {percent:>3} %  {bytes}/{total_bytes}  {bytes_per_sec}  {msg}  {eta} left",
+        ),
+        None => (ProgressBar::new_spinner(), "{spinner} {bytes}  {bytes_per_sec}  {msg}"),
+    };
+    // A template that does not parse would be a slip of ours; the default style serves as well.
+    match ProgressStyle::with_template(template) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+struct Loader<'a> {
+    db: &'a Db,
+    writes: &'a WriteOptions,
+    rows_in_batch: u32,
+    batch: WriteBatch,
+    bar: ProgressBar,
+    start: Instant,
+    stored: u64,
+    bytes: u64,
+}
+
+impl<'a> Loader<'a> {
+    fn new(db: &'a Db, writes: &'a WriteOptions, rows_in_batch: u32, bar: ProgressBar) -> Loader<'a> {
+        let start = Instant::now();
+        Loader { db, writes, rows_in_batch, batch: WriteBatch::new(), bar, start, stored: 0, bytes: 0 }
+    }
+
+    fn run<R: BufRead>(&mut self, records: &mut Records<R>) -> Result<(), String> {
+        while let Some((key, value)) = records.next_record()? {
+            self.bytes += (key.len() + value.len()) as u64;
+            self.batch.put(&key, &value).map_err(|e| format!("line {}: {e}", records.line()))?;
+            if self.batch.count() >= self.rows_in_batch || self.batch.size_bytes() >= BATCH_BYTES {
+                self.store()?;
+                self.bar.set_position(records.position());
+                self.bar.set_message(format!("{} rows", HumanCount(self.stored)));
+            }
+        }
+        self.store()
+    }
+
+    fn store(&mut self) -> Result<(), String> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        self.db.write_with(&self.batch, self.writes).map_err(|e| e.to_string())?;
+        self.stored += u64::from(self.batch.count());
+        self.batch.clear();
+        Ok(())
+    }
+
+    fn report(&self) {
+        let seconds = self.start.elapsed().as_secs_f64();
+        let rate = (self.stored as f64 / seconds.max(1e-9)) as u64;
+        let (rows, rate) = (HumanCount(self.stored), HumanCount(rate));
+        eprintln!("stored {rows} rows, {} in {seconds:.2} s ({rate} rows/s)", HumanBytes(self.bytes));
+    }
+}

@@ -1,0 +1,291 @@
+//! The `esker` program as a user meets it: commands, exit codes, messages, and what stays untouched.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+/// A scratch directory with a database path in it.
+struct Scratch {
+    folder: TempDir,
+}
+
+impl Scratch {
+    fn new() -> Scratch {
+        Scratch { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// Runs `esker COMMAND db REST…`.
+    fn run(&self, command: &str, rest: &[&str]) -> Ran {
+        self.run_with_input(command, rest, b"")
+    }
+
+    fn run_with_input(&self, command: &str, rest: &[&str], input: &[u8]) -> Ran {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_esker"))
+            .arg(command)
+            .arg(self.path("db"))
+            .args(rest)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // A command that does not read its input may be gone by now.
+        drop(child.stdin.take().unwrap().write_all(input));
+        Ran(child.wait_with_output().unwrap())
+    }
+}
+
+/// What a run of the program left behind.
+struct Ran(Output);
+
+impl Ran {
+    fn code(&self) -> i32 {
+        self.0.status.code().unwrap()
+    }
+
+    fn out(&self) -> String {
+        String::from_utf8_lossy(&self.0.stdout).into_owned()
+    }
+
+    fn err(&self) -> String {
+        String::from_utf8_lossy(&self.0.stderr).into_owned()
+    }
+
+    /// It went well; its output.
+    #[track_caller]
+    fn ok(&self) -> String {
+        assert_eq!(self.code(), 0, "{}", self.err());
+        self.out()
+    }
+
+    /// It ended with `code` and said `part`.
+    #[track_caller]
+    fn fails(&self, code: i32, part: &str) {
+        assert_eq!(self.code(), code, "{}", self.err());
+        assert!(self.err().contains(part), "\"{}\" lacks \"{part}\"", self.err());
+        assert!(self.err().starts_with("esker: "), "{}", self.err());
+    }
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn put_get_delete() {
+    let scratch = Scratch::new();
+    scratch.run("put", &["key", "value"]).ok();
+    assert_eq!(scratch.run("get", &["key"]).ok(), "value\n");
+    assert_eq!(scratch.run("get", &["key", "--raw"]).ok(), "value");
+    assert_eq!(scratch.run("get", &["key", "--hex"]).ok(), "76616c7565\n");
+    scratch.run("delete", &["key", "--durability", "sync"]).ok();
+    scratch.run("get", &["key"]).fails(1, "no key \"key\" in ");
+    assert_eq!(scratch.run("get", &["key"]).out(), "");
+}
+
+#[test]
+fn values_may_be_any_bytes_and_come_from_standard_input() {
+    let scratch = Scratch::new();
+    let bytes: Vec<u8> = (0..=255).collect();
+    scratch.run_with_input("put", &["all"], &bytes).ok();
+    assert_eq!(scratch.run("get", &["all", "--raw"]).0.stdout, bytes);
+    scratch.run("put", &[r"\x00\t", r"\xff", "--escaped"]).ok();
+    assert_eq!(scratch.run("get", &[r"\x00\t", "--escaped"]).ok(), "\\xff\n");
+    scratch.run("put", &["", ""]).ok();
+    assert_eq!(scratch.run("get", &[""]).ok(), "\n");
+}
+
+#[test]
+fn scan_takes_ranges_both_ways() {
+    let scratch = Scratch::new();
+    let file = scratch.file("in.tsv", "a\t1\nb1\t2\nb2\t3\nb3\t4\nc\t5\n");
+    let loaded = scratch.run("load", &[text(&file)]);
+    loaded.ok();
+    assert!(loaded.err().contains("stored 5 rows"), "{}", loaded.err());
+    assert_eq!(scratch.run("scan", &[]).ok(), "a\t1\nb1\t2\nb2\t3\nb3\t4\nc\t5\n");
+    assert_eq!(scratch.run("scan", &["--prefix", "b"]).ok(), "b1\t2\nb2\t3\nb3\t4\n");
+    assert_eq!(scratch.run("scan", &["--from", "b2", "--to", "c"]).ok(), "b2\t3\nb3\t4\n");
+    assert_eq!(scratch.run("scan", &["--reverse", "--limit", "2"]).ok(), "c\t5\nb3\t4\n");
+    assert_eq!(scratch.run("scan", &["--prefix", "b", "--reverse", "--keys-only"]).ok(), "b3\nb2\nb1\n");
+    assert_eq!(scratch.run("scan", &["--to", "b", "--hex"]).ok(), "61\t31\n");
+    assert_eq!(scratch.run("scan", &["--prefix", "x"]).ok(), "");
+    assert_eq!(scratch.run("scan", &["--limit", "0"]).ok(), "");
+    scratch.run("delete", &["--from", "b1", "--to", "b3"]).ok();
+    assert_eq!(scratch.run("scan", &["--keys-only"]).ok(), "a\nb3\nc\n");
+}
+
+#[test]
+fn csv_columns_are_chosen_by_name() {
+    let scratch = Scratch::new();
+    let file = scratch.file("cities.csv", "id,city,text\n7,Wien,\"a \"\"b\"\", c\"\n8,Graz,x\n");
+    scratch.run("load", &[text(&file), "--header", "--key-column", "city", "--value-column", "text"]).ok();
+    assert_eq!(scratch.run("scan", &[]).ok(), "Graz\tx\nWien\ta \"b\", c\n");
+    scratch.run("load", &[text(&file), "--header", "--key-column", "town"]).fails(3, "the header has id, city, text");
+}
+
+#[test]
+fn load_says_where_it_failed_and_what_was_stored() {
+    let scratch = Scratch::new();
+    let file = scratch.file("in.tsv", "a\t1\nb\t2\nc\n");
+    let ran = scratch.run("load", &[text(&file), "--batch", "2"]);
+    ran.fails(3, "in.tsv: line 3: 1 column(s), but the value is in column 2; 2 rows were stored before that");
+    assert_eq!(scratch.run("scan", &[]).ok(), "a\t1\nb\t2\n");
+    scratch.run("load", &["/nonexistent/x.tsv"]).fails(3, "cannot open /nonexistent/x.tsv");
+    scratch.run("load", &[text(scratch.folder.path())]).fails(3, "is a directory");
+}
+
+#[test]
+fn load_reads_standard_input() {
+    let scratch = Scratch::new();
+    scratch.run_with_input("load", &["-"], b"k\tv\n").ok();
+    assert_eq!(scratch.run("get", &["k"]).ok(), "v\n");
+}
+
+#[test]
+fn a_dump_loads_back_exactly() {
+    let scratch = Scratch::new();
+    for (key, value) in [(r"\x00", r"tab\tnewline\n"), ("#hash", ""), ("", "empty key"), ("ключ", r"\\\xff\xfe")] {
+        scratch.run("put", &["--escaped", key, value]).ok();
+    }
+    let file = scratch.path("db.dump");
+    let dump = scratch.run("dump", &[]).ok();
+    scratch.run("dump", &[text(&file)]).ok();
+    assert_eq!(fs::read_to_string(&file).unwrap(), dump);
+    scratch.run("dump", &[text(&file)]).fails(3, "cannot create ");
+
+    let copy = Scratch::new();
+    copy.run("load", &[text(&file)]).ok();
+    assert_eq!(copy.run("dump", &[]).ok(), dump);
+    let piped = Scratch::new();
+    piped.run_with_input("load", &["-"], dump.as_bytes()).ok();
+    assert_eq!(piped.run("dump", &[]).ok(), dump);
+
+    let torn = &dump.as_bytes()[..dump.len() / 2];
+    Scratch::new().run_with_input("load", &["-", "--format", "dump"], torn).fails(3, "line");
+}
+
+#[test]
+fn reading_creates_nothing() {
+    let scratch = Scratch::new();
+    for command in [&["get", "k"][..], &["scan"], &["dump"], &["stats"], &["verify"], &["delete", "k"], &["compact"]] {
+        let ran = scratch.run(command[0], &command[1..]);
+        assert_eq!(ran.code(), 3, "{command:?}: {}", ran.err());
+        assert!(ran.err().contains("db"), "{command:?} names the directory: {}", ran.err());
+        assert!(!scratch.path("db").exists(), "{command:?} created something");
+    }
+    fs::create_dir(scratch.path("db")).unwrap();
+    for command in [&["get", "k"][..], &["scan"], &["dump"], &["stats"], &["verify"], &["delete", "k"], &["compact"]] {
+        let ran = scratch.run(command[0], &command[1..]);
+        assert_eq!(ran.code(), 3, "{command:?}: {}", ran.err());
+    }
+    assert!(!scratch.path("db/CURRENT").exists() && !scratch.path("db/IDENTITY").exists());
+}
+
+#[test]
+fn reading_changes_nothing() {
+    let scratch = Scratch::new();
+    scratch.run("put", &["k", "v"]).ok();
+    let listing = || {
+        let mut files: Vec<(String, Vec<u8>)> = fs::read_dir(scratch.path("db"))
+            .unwrap()
+            .map(|entry| entry.unwrap())
+            .map(|entry| (entry.file_name().to_string_lossy().into_owned(), fs::read(entry.path()).unwrap()))
+            .filter(|(name, _)| name != "LOCK")
+            .collect();
+        files.sort();
+        files
+    };
+    let before = listing();
+    scratch.run("get", &["k"]).ok();
+    scratch.run("scan", &[]).ok();
+    scratch.run("dump", &[]).ok();
+    scratch.run("stats", &[]).ok();
+    scratch.run("verify", &[]).ok();
+    assert!(listing() == before, "a reading command changed a file");
+}
+
+#[test]
+fn verify_names_the_damaged_file() {
+    let scratch = Scratch::new();
+    let rows: String = (0..2000).map(|n| format!("{n:06}\t{}\n", n * 7)).collect();
+    let file = scratch.file("in.tsv", &rows);
+    scratch.run("load", &[text(&file)]).ok();
+    scratch.run("compact", &[]).ok();
+    scratch.run("verify", &[]).ok();
+    let tables = fs::read_dir(scratch.path("db")).unwrap().map(|entry| entry.unwrap().path());
+    let table = tables.into_iter().find(|path| path.extension().is_some_and(|end| end == "sst")).unwrap();
+    let mut bytes = fs::read(&table).unwrap();
+    bytes[100] ^= 1;
+    fs::write(&table, bytes).unwrap();
+    let ran = scratch.run("verify", &[]);
+    ran.fails(1, "problem(s) in ");
+    let name = table.file_name().unwrap().to_str().unwrap();
+    assert!(ran.out().contains(name), "{} lacks {name}", ran.out());
+}
+
+#[test]
+fn stats_come_in_three_formats() {
+    let scratch = Scratch::new();
+    scratch.run("put", &["k", "v"]).ok();
+    scratch.run("compact", &[]).ok();
+    assert!(!scratch.run("stats", &[]).ok().is_empty());
+    assert!(scratch.run("stats", &["--format", "json"]).ok().trim_start().starts_with('{'));
+    assert!(scratch.run("stats", &["--format", "prometheus"]).ok().contains("# TYPE esker_"));
+    scratch.run("stats", &["--format", "yaml"]).fails(2, "yaml");
+}
+
+#[test]
+fn options_reach_the_database_and_wrong_ones_are_explained() {
+    let scratch = Scratch::new();
+    scratch.run("put", &["k", "v", "-o", "memory_budget=8MiB", "-o", "durability=sync"]).ok();
+    scratch.run("put", &["k", "v", "-o", "memory_buget=8MiB"]).fails(2, "did you mean \"memory_budget\"?");
+    scratch.run("put", &["k", "v", "-o", "memory_budget=lots"]).fails(2, "takes a size");
+    scratch.run("put", &["k", "v", "-o", "memory_budget"]).fails(2, "NAME=VALUE");
+    scratch.run("put", &["k", "v", "--durability", "maybe"]).fails(2, "sync, buffered or none");
+    let table = Command::new(env!("CARGO_BIN_EXE_esker")).arg("options").output().unwrap();
+    let table = String::from_utf8(table.stdout).unwrap();
+    for setting in esker::Options::settings() {
+        assert!(table.contains(&format!("  {} = ", setting.name)), "{} is not listed", setting.name);
+    }
+}
+
+#[test]
+fn wrong_arguments_are_refused() {
+    let scratch = Scratch::new();
+    assert_eq!(scratch.run("frobnicate", &[]).code(), 2);
+    assert_eq!(scratch.run("get", &[]).code(), 2);
+    assert_eq!(scratch.run("delete", &["--from", "a"]).code(), 2);
+    assert_eq!(scratch.run("delete", &["k", "--from", "a", "--to", "b"]).code(), 2);
+    scratch.run("get", &[r"\q", "--escaped"]).fails(2, "unknown escape");
+    assert!(!scratch.path("db").exists());
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_failure() {
+    let scratch = Scratch::new();
+    let rows: String = (0..20_000).map(|n| format!("{n:06}\tvalue of {n}\n")).collect();
+    scratch.run_with_input("load", &["-"], rows.as_bytes()).ok();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_esker"))
+        .arg("scan")
+        .arg(scratch.path("db"))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take()); // `| head` that is gone already
+    let ran = Ran(child.wait_with_output().unwrap());
+    assert_eq!((ran.code(), ran.err()), (0, String::new()));
+}
