@@ -4,6 +4,7 @@ Run by ``make demo``; see scripts/demo.sh for how the programs are built.
 """
 
 import argparse
+import random
 import shutil
 import sys
 import time
@@ -35,15 +36,16 @@ def arguments() -> argparse.Namespace:
 
 
 def load_while_killing(loader: Loader, rows: int, kills: int, seed: int) -> tuple[list[Run], Model]:
-    """Loads to the end, through ``kills`` kills at work and one in every reopening that follows two of them."""
+    """Loads to the end, through ``kills`` kills at work, some of them followed by one right after the next start."""
     runs: list[Run] = []
+    chance = random.Random(seed)
     model = Model(loader.file)
     acknowledged = 0
     targets = plan(rows, kills, seed)
     for number, target in enumerate([*targets, None]):
         if target is not None and number % 3 == 1:
-            # Dies while it is opening and recovering what the kill before left.
-            runs.append(compared(loader, loader.live(acknowledged, None, 0.004), model, rows))
+            # Dies while it is starting or opening.
+            runs.append(compared(loader, loader.live(acknowledged, None, chance.uniform(0.001, 0.008)), model, rows))
             acknowledged = runs[-1].acknowledged
         runs.append(compared(loader, loader.live(acknowledged, target, None), model, rows))
         acknowledged = runs[-1].acknowledged

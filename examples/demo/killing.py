@@ -52,7 +52,7 @@ class Loader:
                 process.wait(opening_seconds)
             except subprocess.TimeoutExpired:
                 process.kill()
-                run.killed = run.opening = True
+                run.killed = True
         assert process.stdout is not None
         done = False
         for line in process.stdout:
@@ -71,6 +71,7 @@ class Loader:
         if code != (0 if done else -9):
             raise Failure(f"the loader ended with code {code}")
         run.killed = not done
+        run.opening = run.killed and run.found is None
         return run
 
 
