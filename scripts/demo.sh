@@ -18,7 +18,9 @@ VIRTUAL_ENV="$VENV" "$VENV/bin/maturin" develop --quiet --profile "$PROFILE" --m
 
 mkdir -p "$programs"
 warnings=(-O2 -Wall -Wextra -pedantic -Werror)
-library=(-Iinclude -L"$built" -lesker "-Wl,-rpath,$built")
+# Programs are bound to the library's ABI name, which a build directory does not have.
+ln -sf "$built/$(library_file)" "$programs/libesker.so.0"
+library=(-Iinclude -L"$built" -lesker "-Wl,-rpath,$programs")
 for program in loader check; do
   name=$([ "$program" = check ] && echo check-c || echo "$program")
   cc -std=c11 "${warnings[@]}" "examples/demo/$program.c" -o "$programs/$name" "${library[@]}"

@@ -8,8 +8,9 @@ trap 'rm -rf "$work"' EXIT
 block() { awk -v fence="\`\`\`$1" '$0 == fence { on = 1; next } /^```/ { if (on) exit } on' README.md; }
 
 block c >"$work/hello.c"
+ln -s "$TARGET/debug/$(library_file)" "$work/libesker.so.0"
 cc -std=c11 -Wall -Wextra -pedantic -Werror -Iinclude "$work/hello.c" -o "$work/hello" \
-  -Ltarget/debug -lesker "-Wl,-rpath,$TARGET/debug"
+  -Ltarget/debug -lesker "-Wl,-rpath,$work"
 answer=$(cd "$work" && ./hello)
 [ "$answer" = hello ] || { echo "README, C: printed \"$answer\""; exit 1; }
 echo "README, C: passed"
