@@ -132,3 +132,150 @@ fn lost_identity(dir: &Path, why: &str) -> Error {
     let path = dir.join(FileKind::Identity.name());
     Error::corruption(path, 0, format!("IDENTITY is missing from a directory that has been in use: {why}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env::sim_fs::SimFs;
+    use crate::util::sync::Arc;
+    use crate::version::manifest::Manifest;
+    use crate::version::manifest_tests::{dir, disk, flush, open, options, path, shared};
+
+    fn look(sim: &SimFs) -> Result<Directory> {
+        let before = sim.digest();
+        let found = examine(sim, dir(), &Orders::new());
+        assert_eq!(sim.digest(), before, "looking changes nothing");
+        found
+    }
+
+    fn file(sim: &SimFs, name: &str, bytes: &[u8]) {
+        let file = sim.open(&dir().join(name), OpenMode::CreateNew).unwrap();
+        file.write_at(bytes, 0).unwrap();
+    }
+
+    /// A new database without its IDENTITY: what a crash just before the end of creation leaves.
+    fn unfinished() -> SimFs {
+        let sim = disk();
+        open(&shared(&sim)).unwrap();
+        sim.remove(&path(FileKind::Identity)).unwrap();
+        sim
+    }
+
+    fn lost(sim: &SimFs) -> String {
+        let error = look(sim).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corruption, "{error}");
+        error.message().to_owned()
+    }
+
+    #[test]
+    fn an_empty_directory_is_vacant_whatever_else_a_user_keeps_in_it() {
+        let sim = disk();
+        for name in ["LOCK", "OPTIONS", "notes.txt", "LOG", "000003.log"] {
+            file(&sim, name, b"x");
+        }
+        assert_eq!(look(&sim).unwrap(), Directory::Vacant(Vec::new()));
+        open(&shared(&sim)).unwrap();
+    }
+
+    #[test]
+    fn an_unfinished_creation_is_started_again() {
+        let sim = unfinished();
+        let Directory::Vacant(leftovers) = look(&sim).unwrap() else { panic!("a database") };
+        assert_eq!(leftovers.len(), 2);
+        open(&shared(&sim)).unwrap();
+        assert!(matches!(look(&sim).unwrap(), Directory::Database(_)));
+        // Before CURRENT, the MANIFEST may hold anything.
+        let long = [0xab; 5000];
+        for torn in [&b""[..], &[0; 4096], b"eskerMF\x01 and then not", &long] {
+            let sim = disk();
+            file(&sim, "MANIFEST-000001", torn);
+            file(&sim, "000002.tmp", b"MANIFEST-00");
+            open(&shared(&sim)).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_lost_small_file_never_becomes_a_new_empty_database() {
+        let used = || {
+            let sim = disk();
+            let mut manifest = open(&shared(&sim)).unwrap();
+            flush(&sim, &mut manifest, 1).unwrap();
+            sim
+        };
+        let sim = used();
+        sim.remove(&path(FileKind::Current)).unwrap();
+        assert!(lost(&sim).contains("CURRENT is missing"));
+        let sim = used();
+        sim.remove(&path(FileKind::Identity)).unwrap();
+        assert!(lost(&sim).contains(".sst is there"));
+        let sim = disk();
+        file(&sim, "000007.wal", b"");
+        assert!(lost(&sim).contains("000007.wal is there"));
+        // Edits but no files: a family was created, say.
+        let sim = used();
+        sim.remove(&path(FileKind::Identity)).unwrap();
+        sim.remove(&dir().join("000004.sst")).unwrap();
+        assert!(lost(&sim).contains("MANIFEST has been in use"), "{}", lost(&sim));
+        let sim = unfinished();
+        sim.rename(&dir().join("MANIFEST-000001"), &dir().join("MANIFEST-000009")).unwrap();
+        assert!(lost(&sim).contains("MANIFEST-000009 is there"));
+        let sim = unfinished();
+        sim.remove(&dir().join("MANIFEST-000001")).unwrap();
+        assert!(lost(&sim).contains("CURRENT names a MANIFEST"));
+        let sim = unfinished();
+        sim.open(&dir().join("MANIFEST-000001"), OpenMode::ReadWrite).unwrap().write_at(b"x", 20).unwrap();
+        assert!(lost(&sim).contains("MANIFEST is damaged"));
+    }
+
+    #[test]
+    fn a_directory_of_another_engine_is_refused_untouched() {
+        // What LevelDB leaves right after creation, whole, without LOG and log, and before its CURRENT.
+        let manifest = b"\x56\xf9\xb8\xf8\x1c\x00\x01\x01\x1aleveldb.BytewiseComparator\x02\x00\x03\x02\x04\x00";
+        let leveldb: [&[(&str, &[u8])]; 5] = [
+            &[("CURRENT", b"MANIFEST-000002\n"), ("MANIFEST-000002", manifest), ("LOG", b""), ("000003.log", b"")],
+            &[("CURRENT", b"MANIFEST-000001\n"), ("MANIFEST-000001", manifest)],
+            &[("MANIFEST-000001", manifest)],
+            &[
+                ("CURRENT", b"MANIFEST-000001\n"),
+                ("MANIFEST-000001", b"something else altogether, of more than 40 bytes"),
+            ],
+            &[
+                ("CURRENT", b"MANIFEST-000005\n"),
+                ("MANIFEST-000005", manifest),
+                ("IDENTITY", b"0b3-rocks"),
+                ("OPTIONS-000007", b""),
+            ],
+        ];
+        for files in leveldb {
+            let sim = disk();
+            for (name, bytes) in files {
+                file(&sim, name, bytes);
+            }
+            let error = look(&sim).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{files:?}: {error}");
+            assert!(error.message().contains("another engine"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_newer_format_is_refused_by_its_name() {
+        let sim = disk();
+        open(&shared(&sim)).unwrap();
+        let newer = Identity { format_version: 2, uuid: 7 };
+        sim.remove(&path(FileKind::Identity)).unwrap();
+        file(&sim, "IDENTITY", newer.encode().as_bytes());
+        assert_eq!(look(&sim).unwrap_err().kind(), ErrorKind::Format);
+    }
+
+    #[test]
+    fn an_unfinished_creation_in_a_custom_order_is_one_too() {
+        let sim = disk();
+        let orders = crate::version::manifest_tests::orders();
+        let order = orders.find("reversed").unwrap();
+        let fs: Arc<dyn FileSystem> = shared(&sim);
+        Manifest::create(&fs, dir(), orders.clone(), &order, options()).unwrap();
+        sim.remove(&path(FileKind::Identity)).unwrap();
+        assert!(matches!(examine(&sim, dir(), &orders).unwrap(), Directory::Vacant(_)));
+        assert_eq!(look(&sim).unwrap_err().kind(), ErrorKind::InvalidArgument, "the comparator is not known");
+    }
+}

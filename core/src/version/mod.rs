@@ -22,6 +22,8 @@ pub mod numbers;
 pub mod orders;
 pub mod state;
 pub mod super_version;
+#[cfg(test)]
+mod super_version_tests;
 pub mod table_cache;
 #[expect(clippy::module_inception, reason = "a Version is what the folder is about")]
 pub mod version;
