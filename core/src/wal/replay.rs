@@ -30,6 +30,10 @@ use crate::record::{
 };
 use crate::wal::format::{FIRST_RECORD, HEADER_SECTOR_LEN, Link, SLOT_OFFSET, TYPE_BATCH, check_segment_header};
 
+/// No segment is longer: the nominal size is at most 1 GiB, and a batch of its own at most 2 GiB. A longer file is not worth
+/// reading through, however many holes it has.
+const MAX_SEGMENT_LEN: u64 = 4 << 30;
+
 /// What MANIFEST knows about the log.
 #[derive(Clone, Copy, Debug)]
 pub struct ReplayInput<'a> {
@@ -158,6 +162,9 @@ impl OpenSegment {
         let sector = source.window(0, HEADER_SECTOR_LEN)?;
         check_segment_header(sector, uuid, number)
             .map_err(|(kind, why)| Error::new(kind, why).with_file(&path).with_offset(0))?;
+        if source.len() > MAX_SEGMENT_LEN {
+            return Err(Error::corruption(&path, MAX_SEGMENT_LEN, "file is longer than any WAL segment"));
+        }
         if source.len() < FIRST_RECORD {
             // Both sectors were synced before the segment was named.
             return Err(Error::corruption(&path, source.len(), "WAL segment ends before its first record"));

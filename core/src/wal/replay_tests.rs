@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::env::filename::FileNumber;
-use crate::env::fs::FileSystem;
+use crate::env::fs::{FileSystem, OpenMode};
 use crate::env::sim_fs::{CrashImage, SimFs};
 use crate::error::{Error, ErrorKind};
 use crate::record::{Place, RecordHeader, encode_record, encode_slot, file_identity};
@@ -497,4 +497,12 @@ fn a_recovery_that_began_a_new_log_may_be_cut_off_before_the_old_one_is_gone() {
     assert_eq!(read(&second.fs, &done).unwrap().0, [4], "the old log is in tables: the new one counts");
     second.sync();
     assert_corrupt(&second.fs, &second.named);
+}
+
+#[test]
+fn a_file_longer_than_any_segment_is_not_read_through() {
+    let (fs, named) = closed_log();
+    let file = fs.open(Path::new(&path_of(2)), OpenMode::ReadWrite).unwrap();
+    file.write_at(b"x", 1 << 40).unwrap();
+    assert!(assert_corrupt(&fs, &named).to_string().contains("longer than any WAL segment"));
 }
