@@ -49,12 +49,19 @@ pub struct Block {
 }
 
 /// Where the parts of an entry lie in the block.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Entry {
     suffix_len: usize,
-    /// The suffix from where the head stops, then the trailer.
-    tail: Range<usize>,
-    value: Range<usize>,
+    /// Where the suffix goes on after its head; the trailer ends at `value_at`.
+    tail_at: usize,
+    value_at: usize,
+    end: usize,
+}
+
+impl Entry {
+    fn value(&self) -> Range<usize> {
+        self.value_at..self.end
+    }
 }
 
 impl Block {
@@ -87,12 +94,11 @@ impl Block {
         if self.count == 0 {
             return if self.entries_at as usize == self.bytes.len() { Ok(()) } else { Err("has bytes but no entries") };
         }
-        if self.start(0) != self.entries_at as usize {
-            return Err("has bytes before its first entry");
-        }
+        let mut at = self.entries_at as usize;
         for i in 0..self.len() {
-            if self.end(i) <= self.start(i) || self.end(i) > self.bytes.len() {
-                return Err("has offsets that do not ascend");
+            match self.span(&self.bytes, i) {
+                Some((start, end)) if start == at && start < end && end <= self.bytes.len() => at = end,
+                _ => return Err("has offsets that do not ascend from its first entry on"),
             }
             let Some(entry) = self.decode_entry(i) else { return Err("has an entry that does not fit") };
             if self.has_heads() && entry.suffix_len < HEAD_LEN {
@@ -103,7 +109,7 @@ impl Block {
             }
             match Kind::from_u8(self.trailer(&entry) as u8) {
                 Some(Kind::Put | Kind::Delete | Kind::Merge) => {}
-                Some(Kind::PutExpiring) if entry.value.len() >= 8 => {}
+                Some(Kind::PutExpiring) if entry.value().len() >= 8 => {}
                 _ => return Err("has an entry of a kind that does not belong there"),
             }
         }
@@ -156,37 +162,34 @@ impl Block {
         self.search_entries(start + 1..start + ties, |entry| self.is_less(entry, suffix, target.trailer))
     }
 
-    /// Whether the user key of entry `i` is `user_key`.
+    /// The newest entry of `target`'s user key at or after `target`: its trailer, and where its value lies in
+    /// [`Block::bytes`].
     #[inline]
-    pub fn has_user_key(&self, i: usize, user_key: &[u8]) -> bool {
-        let entry = self.entry(i);
-        if !self.has_heads() {
-            return self.user_key_tail(&entry) == user_key;
+    pub fn find(&self, order: &Order, target: Target<'_>) -> Option<(u64, Range<usize>)> {
+        let i = self.lower_bound(order, target);
+        if i == self.len() {
+            return None;
         }
-        let Some(suffix) = user_key.strip_prefix(self.prefix()) else { return false };
-        suffix.len() == entry.suffix_len
-            && self.heads().get(i).is_some_and(|bytes| u64::from_le_bytes(*bytes) == head(suffix))
-            && self.user_key_tail(&entry) == suffix.get(HEAD_LEN..).unwrap_or_default()
+        let entry = self.entry(i);
+        self.is_key_of(i, &entry, target.user_key).then(|| (self.trailer(&entry), entry.value()))
     }
 
     /// Whether entry `i` exists and is exactly `target`.
     pub fn is_at(&self, i: usize, target: Target<'_>) -> bool {
-        i < self.len() && self.trailer_of(i) == target.trailer && self.has_user_key(i, target.user_key)
-    }
-
-    /// Sequence number and kind of entry `i`, as one word.
-    pub fn trailer_of(&self, i: usize) -> u64 {
-        self.trailer(&self.entry(i))
+        if i >= self.len() {
+            return false;
+        }
+        let entry = self.entry(i);
+        self.trailer(&entry) == target.trailer && self.is_key_of(i, &entry, target.user_key)
     }
 
     /// The value of entry `i`.
     pub fn value(&self, i: usize) -> &[u8] {
-        &self.bytes[self.entry(i).value]
+        &self.bytes[self.entry(i).value()]
     }
 
-    /// The value of entry `i`, keeping this block alive instead of copying.
-    pub fn pinned_value(&self, i: usize) -> Pinned {
-        let range = self.entry(i).value;
+    /// A part of [`Block::bytes`] that keeps this block alive instead of being a copy.
+    pub fn pin(&self, range: Range<usize>) -> Pinned {
         Pinned::block(&self.bytes, range.clone()).unwrap_or_else(|| Pinned::copy(&self.bytes[range]))
     }
 
@@ -201,14 +204,12 @@ impl Block {
         let entry = self.entry(i);
         if self.has_heads() {
             let head = self.heads().get(i).map_or(0, |bytes| u64::from_le_bytes(*bytes)).to_be_bytes();
-            if entry.suffix_len >= HEAD_LEN {
-                key.extend_from_slice(&head);
-            } else {
-                key.extend_from_slice(&head[..entry.suffix_len]);
-            }
+            let len = key.len() + entry.suffix_len.min(HEAD_LEN);
+            key.extend_from_slice(&head);
+            key.truncate(len);
         }
-        key.extend_from_slice(&self.bytes[entry.tail]);
-        entry.value
+        key.extend_from_slice(&self.bytes[entry.tail_at..entry.value_at]);
+        entry.value()
     }
 
     /// All of the block.
@@ -238,51 +239,73 @@ impl Block {
         by_len.then_with(by_rest).then_with(|| trailer.cmp(&self.trailer(entry))) == Ordering::Less
     }
 
+    /// Whether the user key of `entry`, which is entry `i`, is `user_key`.
+    #[inline]
+    fn is_key_of(&self, i: usize, entry: &Entry, user_key: &[u8]) -> bool {
+        if !self.has_heads() {
+            return self.user_key_tail(entry) == user_key;
+        }
+        let Some(suffix) = user_key.strip_prefix(self.prefix()) else { return false };
+        suffix.len() == entry.suffix_len
+            && self.heads().get(i).is_some_and(|bytes| u64::from_le_bytes(*bytes) == head(suffix))
+            && self.user_key_tail(entry) == suffix.get(HEAD_LEN..).unwrap_or_default()
+    }
+
+    #[inline]
     fn heads(&self) -> &[[u8; HEAD_LEN]] {
         self.bytes[HEADER_LEN..self.offsets_at as usize].as_chunks().0
     }
 
     /// The user key from where the head stops; all of it in a block without heads.
+    #[inline]
     fn user_key_tail(&self, entry: &Entry) -> &[u8] {
-        &self.bytes[entry.tail.start..entry.tail.end - TRAILER_LEN]
+        &self.bytes[entry.tail_at..entry.value_at - TRAILER_LEN]
     }
 
+    #[inline]
     fn trailer(&self, entry: &Entry) -> u64 {
-        self.bytes[entry.tail.clone()].last_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
+        self.bytes[..entry.value_at].last_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
     }
 
     #[inline]
     fn entry(&self, i: usize) -> Entry {
-        // `parse` has decoded every entry, so the fallback (an entry at the very start, of nothing) never shows.
-        self.decode_entry(i).unwrap_or(Entry { suffix_len: 0, tail: 0..TRAILER_LEN, value: 0..0 })
+        // `parse` has decoded every entry, so the fallback (no suffix, the block's first bytes as trailer) never shows.
+        self.decode_entry(i).unwrap_or(Entry { suffix_len: 0, tail_at: 0, value_at: TRAILER_LEN, end: TRAILER_LEN })
     }
 
     #[inline]
     fn decode_entry(&self, i: usize) -> Option<Entry> {
-        let (start, end) = (self.start(i), self.end(i));
-        let mut reader = Reader::new(self.bytes.get(start..end)?);
-        let suffix_len = usize::try_from(reader.varint()?).ok()?;
-        let in_head = if self.has_heads() { suffix_len.min(HEAD_LEN) } else { 0 };
-        let tail_len = (suffix_len - in_head).checked_add(TRAILER_LEN)?;
-        let tail_at = end - reader.rest().len();
-        reader.bytes(tail_len)?;
-        Some(Entry { suffix_len, tail: tail_at..tail_at + tail_len, value: tail_at + tail_len..end })
-    }
-
-    #[inline]
-    fn start(&self, i: usize) -> usize {
-        let offsets = &self.bytes[self.offsets_at as usize..self.prefix_at as usize];
-        let offset = if self.flags & FLAG_WIDE != 0 {
-            offsets.as_chunks::<4>().0.get(i).map_or(0, |bytes| u32::from_le_bytes(*bytes) as usize)
-        } else {
-            offsets.as_chunks::<2>().0.get(i).map_or(0, |bytes| usize::from(u16::from_le_bytes(*bytes)))
+        let bytes = self.bytes.as_slice();
+        let (start, end) = self.span(bytes, i)?;
+        // Nearly every suffix is shorter than 128 bytes, and its length then a single byte.
+        let (suffix_len, tail_at) = match *bytes.get(start)? {
+            len if len < 0x80 => (usize::from(len), start + 1),
+            _ => {
+                let mut reader = Reader::new(bytes.get(start..end)?);
+                (usize::try_from(reader.varint()?).ok()?, end - reader.rest().len())
+            }
         };
-        self.entries_at as usize + offset
+        let in_head = if self.has_heads() { suffix_len.min(HEAD_LEN) } else { 0 };
+        let value_at = tail_at.checked_add(suffix_len - in_head)?.checked_add(TRAILER_LEN)?;
+        (value_at <= end).then_some(Entry { suffix_len, tail_at, value_at, end })
     }
 
+    /// Where entry `i` starts and ends.
     #[inline]
-    fn end(&self, i: usize) -> usize {
-        if i + 1 < self.len() { self.start(i + 1) } else { self.bytes.len() }
+    fn span(&self, bytes: &[u8], i: usize) -> Option<(usize, usize)> {
+        let (entries_at, last) = (self.entries_at as usize, i + 1 == self.len());
+        let rest = bytes.get(self.offsets_at as usize..)?;
+        let (start, end) = if self.flags & FLAG_WIDE == 0 {
+            // The next offset stands beside this one; behind the last one come other bytes, which are not looked at.
+            match rest.get(2 * i..)?.first_chunk::<4>() {
+                Some([a, b, c, d]) => (u16::from_le_bytes([*a, *b]).into(), u16::from_le_bytes([*c, *d]).into()),
+                None => return None,
+            }
+        } else {
+            let word = |at: usize| Some(u32::from_le_bytes(*rest.get(at..)?.first_chunk()?) as usize);
+            (word(4 * i)?, if last { 0 } else { word(4 * i + 4)? })
+        };
+        Some((entries_at + start, if last { bytes.len() } else { entries_at + end }))
     }
 }
 

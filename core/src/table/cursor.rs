@@ -75,7 +75,6 @@ impl BlockCursor {
 
     /// The value here, keeping the block alive.
     pub fn pinned_value(&self) -> Pinned {
-        let block = self.block.as_ref().and_then(|block| Pinned::block(block.bytes(), self.value.clone()));
-        block.unwrap_or_else(|| Pinned::copy(self.value()))
+        self.block.as_ref().map_or_else(|| Pinned::copy(b""), |block| block.pin(self.value.clone()))
     }
 }

@@ -20,7 +20,7 @@ use crate::key::sequence::SeqNo;
 use crate::table::block::{Block, Target};
 use crate::table::cache::{BlockCache, CacheFile};
 use crate::table::filter::Filter;
-use crate::table::format::{BlockHandle, FOOTER_LEN, Footer, open_block};
+use crate::table::format::{BlockHandle, FOOTER_LEN, Footer, TRAILER_LEN, open_block};
 use crate::table::iterator::TableIter;
 use crate::table::properties::{Properties, order_name};
 use crate::table::readahead::{Readahead, read_framed};
@@ -56,6 +56,8 @@ pub struct Table {
     pub(super) order: Order,
     pub(super) properties: Properties,
     pub(super) index: Block,
+    /// Where data block `i` starts, and behind the last one where the filter does: the index's handles without a search.
+    starts: Box<[u64]>,
     pub(super) filter: Filter,
     tombstones: Arc<FragmentedTombstones>,
     cache: Arc<BlockCache>,
@@ -92,10 +94,23 @@ impl Table {
         let tombstones = tombstone_block::decode(&order, &read(footer.tombstones)?)
             .map_err(|error| error.with_file(file.path()).with_offset(footer.tombstones.offset))?;
         let index = parse_block(&*file, footer.index, read(footer.index)?, &order)?;
-        check_index(&index, &footer, &properties).map_err(|why| damaged(footer.index.offset, why.to_owned()))?;
+        let starts = check_index(&index, &footer, &properties);
+        let starts = starts.map_err(|why| damaged(footer.index.offset, why.to_owned()))?;
         let cache_file = cache.new_file();
         let tombstones = Arc::new(tombstones);
-        Ok(Arc::new(Table { file, number, footer, order, properties, index, filter, tombstones, cache, cache_file }))
+        Ok(Arc::new(Table {
+            file,
+            number,
+            footer,
+            order,
+            properties,
+            index,
+            starts,
+            filter,
+            tombstones,
+            cache,
+            cache_file,
+        }))
     }
 
     /// The newest point entry of `user_key` that a view of `view` sees: its sequence number, kind and value. Range tombstones
@@ -116,13 +131,9 @@ impl Table {
             return Ok(None);
         }
         let block = self.block(i, fill_cache, None)?;
-        let at = block.lower_bound(&self.order, target);
-        if at == block.len() || !block.has_user_key(at, user_key) {
-            return Ok(None);
-        }
-        let trailer = block.trailer_of(at);
+        let Some((trailer, value)) = block.find(&self.order, target) else { return Ok(None) };
         match (SeqNo::new(trailer >> 8), Kind::from_u8(trailer as u8)) {
-            (Some(seqno), Some(kind)) => Ok(Some((seqno, kind, block.pinned_value(at)))),
+            (Some(seqno), Some(kind)) => Ok(Some((seqno, kind, block.pin(value)))),
             // Unreachable: the block was checked to hold known kinds only when it was loaded.
             _ => Err(self.damaged(self.handle(i).offset, "entry of an unknown kind")),
         }
@@ -155,7 +166,7 @@ impl Table {
 
     /// Bytes of memory it takes while it is open, data blocks aside.
     pub fn resident_bytes(&self) -> usize {
-        let strings = self.properties.smallest.len() + self.properties.largest.len();
+        let strings = size_of_val(&*self.starts) + self.properties.smallest.len() + self.properties.largest.len();
         size_of::<Table>() + self.index.memory() + self.filter.memory() + self.tombstones.memory_bytes() + strings
     }
 
@@ -187,10 +198,11 @@ impl Table {
         Ok(block)
     }
 
-    /// Where data block `i` is.
+    /// Where data block `i` is; it must exist.
+    #[inline]
     pub(super) fn handle(&self, i: usize) -> BlockHandle {
-        // `check_index` has decoded all of them.
-        BlockHandle::decode(&mut Reader::new(self.index.value(i))).unwrap_or_default()
+        let (offset, end) = (self.starts[i], self.starts[i + 1]);
+        BlockHandle { offset, len: (end - offset) as u32 - TRAILER_LEN as u32 }
     }
 
     pub(super) fn damaged(&self, offset: u64, why: &str) -> Error {
@@ -230,11 +242,13 @@ fn parse_block(file: &dyn File, handle: BlockHandle, contents: Vec<u8>, order: &
     Ok(block)
 }
 
-/// Data blocks must lie end to end from the start of the file to the filter: then no handle can name bytes outside.
-fn check_index(index: &Block, footer: &Footer, properties: &Properties) -> Result<(), &'static str> {
+/// Data blocks must lie end to end from the start of the file to the filter: then no handle can name bytes outside. Returns
+/// where each starts, and where the filter does.
+fn check_index(index: &Block, footer: &Footer, properties: &Properties) -> Result<Box<[u64]>, &'static str> {
     if index.len() as u64 != properties.data_blocks {
         return Err("index and properties disagree on the number of data blocks");
     }
+    let mut starts = Vec::with_capacity(index.len() + 1);
     let mut at = 0;
     for i in 0..index.len() {
         let mut value = Reader::new(index.value(i));
@@ -243,7 +257,9 @@ fn check_index(index: &Block, footer: &Footer, properties: &Properties) -> Resul
         if handle.offset != at {
             return Err("index names data blocks that do not lie end to end");
         }
+        starts.push(at);
         at = handle.end().ok_or("index names a block beyond the end of the file")?;
     }
-    if at == footer.filter.offset { Ok(()) } else { Err("index does not name all data blocks") }
+    starts.push(at);
+    if at == footer.filter.offset { Ok(starts.into()) } else { Err("index does not name all data blocks") }
 }
