@@ -145,11 +145,6 @@ impl TableBuilder {
         self.properties.writer_version = writer_version;
     }
 
-    /// Point entries so far.
-    pub fn entries(&self) -> u64 {
-        self.properties.entries
-    }
-
     /// Whether nothing was added yet; such a table cannot be finished.
     pub fn is_empty(&self) -> bool {
         self.properties.entries == 0 && self.tombstones.is_empty()

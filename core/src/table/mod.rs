@@ -26,7 +26,6 @@ pub use builder::{TableBuilder, TableOptions, TableSummary};
 pub use cache::BlockCache;
 pub use compression::Compression;
 pub use iterator::TableIter;
-pub use properties::Properties;
 pub use reader::{Expect, Table};
 
 #[cfg(test)]

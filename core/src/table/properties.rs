@@ -136,6 +136,7 @@ impl Properties {
 
     /// Appends the properties block.
     pub fn encode(&self, out: &mut Vec<u8>) {
+        out.reserve(FIXED_LEN + self.order.len() + self.smallest.len() + self.largest.len());
         put_u32(out, self.writer_version);
         put_u32(out, self.family.0);
         for number in [
