@@ -27,4 +27,4 @@ clean:              ## remove everything that was built
 	@rm -rf target
 
 test-planted:       ## plant one bug after the other; the quick tests must catch each
-	@scripts/test-planted.sh
+	@scripts/test-planted.sh $(PLANTED)

@@ -30,7 +30,7 @@ part setup scripts/setup.sh
 part check scripts/check.sh
 part rust scripts/test-rust.sh
 [ -d bindings/python ] && part python scripts/test-python.sh
-[ -x scripts/demo.sh ] && part demo env PROFILE=dev scripts/demo.sh --small
+[ -d bindings/python ] && [ -d ffi ] && part demo env PROFILE=dev scripts/demo.sh --small
 
 say "summary"
 for log in rust python demo; do

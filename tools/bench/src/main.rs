@@ -39,6 +39,7 @@ fn run(settings: &Settings) -> Result<(), String> {
         (None, Some(scratch)) => scratch.path().to_path_buf(),
         (None, None) => return Err("no directory to work in".to_owned()),
     };
+    std::fs::create_dir_all(&folder).map_err(|e| format!("cannot make {}: {e}", folder.display()))?;
     let mut bench = Bench::new(settings, folder.join("esker-bench.db"))?;
     println!("{}", report::heading(settings));
     let mut results = Vec::new();
