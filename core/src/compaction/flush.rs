@@ -60,3 +60,124 @@ fn range_tombstones(memtables: &[Arc<Memtable>], views: &LiveViews) -> Result<Ve
     }
     Ok(tombstones)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compaction::lab::{Lab, Written, level, written};
+    use crate::compaction::options::CompactionOptions;
+    use crate::env::fault_fs::{Fault, FaultPlan};
+    use crate::error::ErrorKind;
+    use crate::key::kind::Kind;
+    use crate::key::order::Order;
+    use crate::key::sequence::SeqNo;
+
+    const PUT: Kind = Kind::Put;
+    const RANGE: Kind = Kind::RangeDelete;
+
+    fn memtable(writes: &[Written]) -> Arc<Memtable> {
+        let memtable = Memtable::new(&Order::Bytewise);
+        for write in writes {
+            memtable.add(write.seqno, write.kind, &write.key, &write.value).unwrap();
+        }
+        Arc::new(memtable)
+    }
+
+    fn views(snapshots: &[u64], published: u64) -> LiveViews {
+        let seqno = |n| SeqNo::new(n).unwrap();
+        LiveViews::new(snapshots.iter().copied().map(seqno).collect(), seqno(published), 0)
+    }
+
+    fn run(lab: &Lab, memtables: &[Arc<Memtable>], views: &LiveViews) -> Result<Vec<Arc<FileMeta>>, Abandoned> {
+        lab.with_place(|place| flush(memtables, views, place, 500, &|| false))
+    }
+
+    fn numbers(lab: &Lab, key: &str) -> Vec<u64> {
+        lab.writes_of(key.as_bytes()).iter().map(|write| write.seqno.get()).collect()
+    }
+
+    #[test]
+    fn nothing_written_gives_no_table() {
+        let lab = Lab::new(1, CompactionOptions::default());
+        assert!(run(&lab, &[], &views(&[], 9)).unwrap().is_empty());
+        // A range without a key in it deletes nothing.
+        let empty = [memtable(&[]), memtable(&[written(1, RANGE, "m", "m")])];
+        assert!(run(&lab, &empty, &views(&[], 9)).unwrap().is_empty());
+        assert!(lab.files_on_disk().is_empty());
+    }
+
+    #[test]
+    fn memtables_become_one_table_of_what_somebody_sees() {
+        let mut lab = Lab::new(2, CompactionOptions::default());
+        let older =
+            memtable(&[written(1, PUT, "k", "a"), written(2, PUT, "k", "b"), written(3, Kind::Delete, "z", "")]);
+        let newer = memtable(&[written(4, RANGE, "a", "m"), written(5, PUT, "k", "c"), written(6, PUT, "c", "d")]);
+        let tables = run(&lab, &[newer, older], &views(&[1], 6)).unwrap();
+        lab.place(vec![(0, tables)]);
+        assert_eq!((numbers(&lab, "k"), numbers(&lab, "c")), (vec![5, 4, 1], vec![6, 4]));
+        assert_eq!(numbers(&lab, "z"), [3], "what it hides may be deeper");
+        let table = &lab.version.l0()[0];
+        assert_eq!((&table.smallest[..], &table.largest[..], table.largest_exclusive), (&b"a"[..], &b"z"[..], false));
+        assert_eq!((table.smallest_seqno.get(), table.largest_seqno.get()), (1, 6));
+    }
+
+    #[test]
+    fn a_memtable_of_range_tombstones_alone_becomes_a_table() {
+        let lab = Lab::new(3, CompactionOptions::default());
+        let tables = run(&lab, &[memtable(&[written(1, RANGE, "a", "m")])], &views(&[], 1)).unwrap();
+        assert_eq!((tables.len(), tables[0].entries, tables[0].range_tombstones), (1, 0, 1));
+        assert!(tables[0].largest_exclusive && tables[0].largest == b"m");
+    }
+
+    #[test]
+    fn much_data_becomes_several_tables_that_share_no_key() {
+        let mut lab = Lab::new(4, CompactionOptions::default());
+        let mut writes: Vec<_> = (0..30).map(|n| written(n + 1, PUT, &format!("k{n:02}"), &"v".repeat(100))).collect();
+        writes.push(written(31, RANGE, "k05", "k25"));
+        let tables = run(&lab, &[memtable(&writes)], &views(&[30], 31)).unwrap();
+        assert!(tables.len() > 3);
+        assert!(tables.windows(2).all(|pair| pair[0].ends_before(&Order::Bytewise, &pair[1].smallest)), "{tables:?}");
+        lab.place(vec![(1, tables)]);
+        assert_eq!((numbers(&lab, "k04"), numbers(&lab, "k24"), lab.version.l0().len()), (vec![5], vec![31, 25], 0));
+        assert_eq!(lab.version.deepest(), Some(level(1)));
+    }
+
+    #[test]
+    fn unpublished_writes_are_refused() {
+        let lab = Lab::new(5, CompactionOptions::default());
+        let failed = run(&lab, &[memtable(&[written(7, PUT, "k", "v")])], &views(&[], 6)).unwrap_err();
+        assert_eq!((failed.error.kind(), failed.files.len()), (ErrorKind::InvalidArgument, 0));
+    }
+
+    #[test]
+    fn a_fault_at_any_operation_is_survived_by_a_retry_into_new_files() {
+        let writes: Vec<_> = (0..30).map(|n| written(n + 1, PUT, &format!("k{n:02}"), &"v".repeat(100))).collect();
+        for fault in Fault::ALL {
+            for at_op in 0..100 {
+                let mut lab = Lab::new(6, CompactionOptions::default());
+                let memtables = [memtable(&writes)];
+                lab.fs.inject(FaultPlan::new(fault, at_op));
+                let first = run(&lab, &memtables, &views(&[], 30));
+                let struck = lab.fs.fired() > 0;
+                lab.fs.heal();
+                let tables = match first {
+                    Ok(tables) => tables,
+                    Err(failed) => {
+                        assert!(struck && failed.error.message().starts_with("flush: "), "{}", failed.error);
+                        let mut left = lab.files_on_disk();
+                        left.retain(|number| !failed.files.contains(number));
+                        assert!(left.is_empty(), "{fault:?} at {at_op}: {left:?} would never be removed");
+                        let tables = run(&lab, &memtables, &views(&[], 30)).unwrap();
+                        assert!(tables.iter().all(|table| !failed.files.contains(&table.number)));
+                        tables
+                    }
+                };
+                lab.place(vec![(1, tables)]);
+                assert_eq!(lab.totals(), (30, 0), "{fault:?} at {at_op}");
+                if !struck {
+                    break;
+                }
+            }
+        }
+    }
+}

@@ -9,6 +9,8 @@ mod job_tests;
 mod lab;
 pub mod manual;
 pub mod merge;
+#[cfg(test)]
+mod model_tests;
 pub mod options;
 pub mod output;
 pub mod picker;

@@ -1,0 +1,203 @@
+//! Random writes, flushes, snapshots and compactions, picked ones and ranges, against the history of all writes: every live
+//! view must read of every key what it has always read. At the end, with no snapshot left, a full compaction must leave exactly
+//! what can still be read. A failure prints its seed.
+
+use crate::compaction::flush::flush;
+use crate::compaction::lab::{Answer, Lab, Written, answer};
+use crate::compaction::manual::{RangeCompaction, Step};
+use crate::compaction::options::{CompactionOptions, CompressedLevels};
+use crate::compaction::plan::Claims;
+use crate::compaction::retention::LiveViews;
+use crate::iter::resolve::View;
+use crate::iter::vec_iter::Rng;
+use crate::key::kind::Kind;
+use crate::key::order::Order;
+use crate::key::sequence::SeqNo;
+use crate::memtable::Memtable;
+use crate::util::sync::Arc;
+use crate::version::edit::VersionEdit;
+use crate::version::file_meta::Level;
+
+struct World {
+    rng: Rng,
+    lab: Lab,
+    /// Every write there ever was, oldest first.
+    history: Vec<Written>,
+    /// Not flushed yet, newest first.
+    memtables: Vec<Arc<Memtable>>,
+    snapshots: Vec<View>,
+    now_ms: u64,
+}
+
+impl World {
+    fn new(seed: u64) -> World {
+        let mut rng = Rng::new(seed);
+        let options = CompactionOptions {
+            l0_trigger: 1 + rng.below(4) as usize,
+            base_size_bytes: 1000 << rng.below(4),
+            size_multiplier: 2 + rng.below(3),
+            target_file_size_bytes: 200 << rng.below(4),
+            compressed: [CompressedLevels::None, CompressedLevels::BelowBase, CompressedLevels::All]
+                [rng.below(3) as usize],
+        };
+        let lab = Lab::new(seed, options);
+        World { rng, lab, history: Vec::new(), memtables: Vec::new(), snapshots: Vec::new(), now_ms: 1000 }
+    }
+
+    fn key(n: u64) -> Vec<u8> {
+        // The empty key is a key; the others share prefixes.
+        [&b""[..], &b"key\0"[..], &b"key\xff"[..]][n as usize % 3]
+            .iter()
+            .copied()
+            .chain((n > 2).then_some(n as u8))
+            .collect()
+    }
+
+    fn all_keys() -> impl Iterator<Item = Vec<u8>> {
+        (0..30).map(World::key)
+    }
+
+    fn write(&mut self) {
+        let memtable = Arc::new(Memtable::new(&Order::Bytewise));
+        for _ in 0..1 + self.rng.below(25) {
+            let kind = match self.rng.below(16) {
+                0..7 => Kind::Put,
+                7..10 => Kind::Delete,
+                10..12 => Kind::RangeDelete,
+                12..14 => Kind::Merge,
+                _ => Kind::PutExpiring,
+            };
+            let key = World::key(self.rng.below(30));
+            let seqno = SeqNo::new(self.history.len() as u64 + 1).unwrap();
+            let value = match kind {
+                Kind::RangeDelete => World::key(self.rng.below(30)),
+                Kind::PutExpiring => (self.now_ms + self.rng.below(20)).to_le_bytes().to_vec(),
+                Kind::Delete => Vec::new(),
+                _ => vec![seqno.get() as u8; self.rng.below(120) as usize],
+            };
+            memtable.add(seqno, kind, &key, &value).unwrap();
+            self.history.push(Written { seqno, kind, key, value });
+        }
+        self.memtables.insert(0, memtable);
+    }
+
+    fn newest(&self) -> View {
+        View { seqno: SeqNo::new(self.history.len() as u64).unwrap(), time_ms: self.now_ms }
+    }
+
+    fn views(&self) -> LiveViews {
+        let oldest = self.snapshots.iter().map(|view| view.time_ms).min().unwrap_or(self.now_ms);
+        LiveViews::new(self.snapshots.iter().map(|view| view.seqno).collect(), self.newest().seqno, oldest)
+    }
+
+    fn flush(&mut self) {
+        let max_table_bytes = [u64::MAX, 600][self.rng.below(2) as usize];
+        let views = self.views();
+        let tables =
+            self.lab.with_place(|place| flush(&self.memtables, &views, place, max_table_bytes, &|| false)).unwrap();
+        let mut edit = VersionEdit::default();
+        for table in tables {
+            edit.add(Level::ZERO, table);
+        }
+        self.lab.install(&edit);
+        self.memtables.clear();
+    }
+
+    fn compact(&mut self) {
+        let views = self.views();
+        let Some(compaction) = self.lab.picker(&Claims::default(), &views).pick() else { return };
+        let outcome = self.lab.run(&compaction, &views).unwrap();
+        self.lab.install(&outcome.edit);
+    }
+
+    fn compact_range(&mut self) {
+        let ends = [self.rng.below(30), self.rng.below(30)].map(|n| Some(World::key(n)).filter(|key| !key.is_empty()));
+        let [lower, upper] = ends;
+        let mut range = RangeCompaction::new(lower, upper, self.lab.new_number());
+        for _ in 0..1 + self.rng.below(6) {
+            let views = self.views();
+            let Step::Run(step) = range.next(&self.lab.picker(&Claims::default(), &views)) else { return };
+            let outcome = self.lab.run(&step, &views).unwrap();
+            self.lab.install(&outcome.edit);
+            range.note_done(&step);
+            // Snapshots come and go, and time passes, between the steps.
+            self.change_views();
+        }
+    }
+
+    fn change_views(&mut self) {
+        self.now_ms += self.rng.below(5);
+        match self.rng.below(4) {
+            0 if self.snapshots.len() < 5 => self.snapshots.push(self.newest()),
+            1 if !self.snapshots.is_empty() => {
+                self.snapshots.remove(self.rng.below(self.snapshots.len() as u64) as usize);
+            }
+            _ => {}
+        }
+    }
+
+    /// What `view` should read of `key`.
+    fn expected(&self, view: View, key: &[u8]) -> Answer {
+        let concerns = |write: &&Written| match write.kind {
+            Kind::RangeDelete => write.key[..] <= *key && *key < write.value[..],
+            _ => write.key == key,
+        };
+        answer(view, self.history.iter().rev().filter(concerns))
+    }
+
+    fn check(&self) {
+        for key in World::all_keys() {
+            let writes = self.lab.writes_of(&key);
+            for view in self.snapshots.iter().copied().chain([self.newest()]) {
+                assert_eq!(answer(view, writes.iter()), self.expected(view, &key), "{view:?} of {key:?}: {writes:?}");
+            }
+        }
+    }
+
+    fn step(&mut self) {
+        match self.rng.below(10) {
+            0..3 => {
+                self.write();
+                if self.rng.below(3) > 0 {
+                    self.flush();
+                }
+            }
+            3..6 => self.change_views(),
+            6..9 => self.compact(),
+            _ => self.compact_range(),
+        }
+        if self.memtables.is_empty() {
+            self.check();
+        }
+    }
+
+    /// Nobody looks at the past any more: only what the newest view reads may be left.
+    fn end(&mut self) {
+        self.flush();
+        self.snapshots.clear();
+        let views = self.views();
+        self.lab.compact_all(&views);
+        self.check();
+        let needed = |key: Vec<u8>| {
+            let (operands, base) = self.expected(self.newest(), &key);
+            (operands.len() + usize::from(base.is_some())) as u64
+        };
+        assert_eq!(self.lab.totals(), (World::all_keys().map(needed).sum(), 0));
+        let files: Vec<_> = self.lab.version.files().map(|(_, file)| file.number).collect();
+        assert_eq!(self.lab.files_on_disk().len(), files.len(), "files that nobody names");
+    }
+}
+
+#[test]
+fn every_view_reads_what_it_always_read() {
+    for seed in 0..50 {
+        let run = std::panic::catch_unwind(|| {
+            let mut world = World::new(seed);
+            for _ in 0..60 {
+                world.step();
+            }
+            world.end();
+        });
+        assert!(run.is_ok(), "seed {seed}");
+    }
+}
