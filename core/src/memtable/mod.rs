@@ -6,4 +6,4 @@ mod memtable;
 mod range_tombstones;
 mod skiplist;
 
-pub use memtable::{Memtable, MemtableIter};
+pub use memtable::Memtable;
