@@ -92,7 +92,7 @@ def run(asked: argparse.Namespace) -> None:
     file, directory = asked.file, asked.work / "database"
     if file is None:
         file = asked.work / "characters.tsv"
-        what = write_characters(file, 20_000 if asked.small else None)
+        what = write_characters(file, asked.small)
     else:
         what = str(file)
     rows = sum(1 for _ in rows_of(file))

@@ -152,7 +152,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: loader DIRECTORY FILE FIRST_ROW ROWS_PER_BATCH [OPTION=VALUE ...]\n");
         return 2;
     }
-    unsigned long long first = strtoull(argv[3], NULL, 10), per_batch = strtoull(argv[4], NULL, 10), rows = 0;
+    unsigned long long first = strtoull(argv[3], NULL, 10), per_batch = strtoull(argv[4], NULL, 10);
+    unsigned long long rows = 0, committed = first;
     FILE *file = fopen(argv[2], "rb");
     if (!file || per_batch == 0) {
         fprintf(stderr, "loader: %s: %s\n", argv[2], file ? "ROWS_PER_BATCH must not be 0" : strerror(errno));
@@ -174,9 +175,9 @@ int main(int argc, char **argv)
         if (len > 0)
             put_row(batch, line, (size_t)len);
         if (rows % per_batch == 0)
-            commit(db, batch, rows);
+            commit(db, batch, committed = rows);
     }
-    if (esker_batch_count(batch) > 0)
+    if (rows > committed)
         commit(db, batch, rows);
     esker_error *error = NULL;
     must(esker_close(db, &error), error, "close");
