@@ -40,3 +40,8 @@ pub use key::family::FamilyId;
 pub use key::kind::Kind;
 pub use options::{Durability, Options, WriteOptions};
 pub use util::pinned::Pinned;
+
+/// The Rust program in README.md is compiled with the documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
