@@ -1,0 +1,48 @@
+"""`Db.as_dict()`: a real `MutableMapping` over a database, for code that wants one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, MutableMapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from esker import Db
+
+
+class DictView(MutableMapping[bytes, bytes]):
+    """A database as a mutable mapping. ``len()`` walks all keys: it takes time in proportion to their number."""
+
+    __slots__ = ("_db",)
+
+    def __init__(self, db: Db) -> None:
+        self._db = db
+
+    def __getitem__(self, key: bytes) -> bytes:
+        return self._db[key]
+
+    def __setitem__(self, key: bytes, value: bytes) -> None:
+        self._db[key] = value
+
+    def __delitem__(self, key: bytes) -> None:
+        del self._db[key]
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, (bytes, bytearray, memoryview)) and key in self._db
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._db)
+
+    def __reversed__(self) -> Iterator[bytes]:
+        return self._db.keys(reverse=True)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self._db)
+
+    def clear(self) -> None:
+        """Removes every key, in one write."""
+        last = next(self._db.keys(reverse=True), None)
+        if last is not None:
+            self._db.delete_range(b"", last + b"\0")
+
+    def __repr__(self) -> str:
+        return f"<dict view of {self._db!r}>"

@@ -1,0 +1,78 @@
+"""The `dbm` interface over Esker, so that `shelve` and other users of `dbm` work on it.
+
+>>> import shelve, tempfile
+>>> from esker import dbm
+>>> shelf = shelve.Shelf(dbm.open(tempfile.mkdtemp() + "/shelf", "c"))
+>>> shelf["answer"] = {"is": 42}
+>>> shelf["answer"]
+{'is': 42}
+>>> shelf.close()
+"""
+
+from __future__ import annotations
+
+import builtins
+import os
+from collections.abc import Iterator, MutableMapping
+
+import esker
+
+__all__ = ["error", "open"]
+
+error = esker.Error
+
+
+class _Dbm(MutableMapping[bytes, bytes]):
+    def __init__(self, db: esker.Db) -> None:
+        self._db = db
+
+    @staticmethod
+    def _bytes(text: bytes | str) -> bytes:
+        return text.encode() if isinstance(text, str) else builtins.bytes(text)
+
+    def __getitem__(self, key: bytes | str) -> bytes:
+        return self._db[self._bytes(key)]
+
+    def __setitem__(self, key: bytes | str, value: bytes | str) -> None:
+        self._db[self._bytes(key)] = self._bytes(value)
+
+    def __delitem__(self, key: bytes | str) -> None:
+        del self._db[self._bytes(key)]
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, (bytes, bytearray, str)) and self._bytes(key) in self._db
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._db)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self._db)
+
+    def keys(self) -> list[bytes]:  # type: ignore[override]  # dbm objects give lists
+        return list(self._db)
+
+    def sync(self) -> None:
+        self._db.sync()
+
+    def close(self) -> None:
+        self._db.close()
+
+    def __enter__(self) -> _Dbm:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open(file: str | os.PathLike[str], flag: str = "r", mode: int = 0o600) -> _Dbm:
+    """Opens `file`, a directory: "r" to read, "w" to write, "c" to create if needed, "n" for a new one in its place.
+
+    `mode` is there because the interface has it; the files are for their owner only.
+    """
+    if flag not in ("r", "w", "c", "n"):
+        raise esker.InvalidArgumentError(f"flag must be 'r', 'w', 'c' or 'n', not {flag!r}")
+    if flag == "n":
+        esker.destroy(file)
+    if flag == "r":
+        return _Dbm(esker.open(file, read_only=True))
+    return _Dbm(esker.open(file, create_if_missing=flag != "w"))

@@ -1,0 +1,123 @@
+//! [`EntryIterator`]: what `items()`, `keys()` and `values()` return. Entries are fetched in chunks, without the interpreter's
+//! lock, and handed out one by one from the chunk: crossing the border costs once per chunk, not once per entry.
+
+use std::sync::Mutex;
+
+use esker::{Iter, ReadOptions};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyTuple};
+
+use crate::errors::{detached, guarded};
+
+/// The first chunk is small, for callers that want a few entries; each following one has twice the entries, up to a limit.
+const FIRST_ENTRIES: usize = 16;
+const MOST_ENTRIES: usize = 4096;
+const CHUNK_BYTES: usize = 64 << 10;
+
+/// What an iterator yields.
+#[derive(Clone, Copy)]
+pub enum Show {
+    Keys,
+    Values,
+    Items,
+}
+
+/// Entries of a database in order, as of the moment it was made.
+#[pyclass(frozen, module = "esker")]
+pub struct EntryIterator {
+    show: Show,
+    state: Mutex<State>,
+}
+
+struct State {
+    iter: Iter,
+    reverse: bool,
+    chunk: Vec<u8>,
+    /// The part of `chunk` that is filled and not handed out yet.
+    start: usize,
+    end: usize,
+    entries: usize,
+}
+
+impl EntryIterator {
+    /// Over what `options` show of `db`, from the first entry or, in reverse, the last.
+    pub fn new(py: Python<'_>, db: &esker::Db, options: &ReadOptions, reverse: bool, show: Show) -> PyResult<Self> {
+        let iter = detached(py, || {
+            let mut iter = db.iter_with(options)?;
+            if reverse { iter.seek_to_last()? } else { iter.seek_to_first()? }
+            Ok(iter)
+        })?;
+        let state = State { iter, reverse, chunk: Vec::new(), start: 0, end: 0, entries: FIRST_ENTRIES };
+        Ok(EntryIterator { show, state: Mutex::new(state) })
+    }
+}
+
+#[pymethods]
+impl EntryIterator {
+    fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        // Tried first: another thread may hold it while it waits for the interpreter that this one has.
+        let mut state = match self.state.try_lock() {
+            Ok(state) => state,
+            Err(_) => py.detach(|| self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)),
+        };
+        if state.start == state.end && !state.refill(py)? {
+            return Ok(None);
+        }
+        let (key, value) = state.take();
+        Ok(Some(match self.show {
+            Show::Keys => PyBytes::new(py, key).into_any(),
+            Show::Values => PyBytes::new(py, value).into_any(),
+            Show::Items => PyTuple::new(py, [PyBytes::new(py, key), PyBytes::new(py, value)])?.into_any(),
+        }))
+    }
+
+    fn __repr__(&self) -> &'static str {
+        "<esker.EntryIterator>"
+    }
+}
+
+impl State {
+    /// Fetches the next chunk; false at the end.
+    fn refill(&mut self, py: Python<'_>) -> PyResult<bool> {
+        if self.chunk.is_empty() {
+            self.chunk = vec![0; CHUNK_BYTES];
+        }
+        loop {
+            let State { iter, chunk, entries, reverse, .. } = self;
+            let packed = detached(py, || {
+                if *reverse { iter.prev_many(chunk, *entries) } else { iter.next_many(chunk, *entries) }
+            })?;
+            if let Some(needed) = packed.needed {
+                guarded(py, || grow(chunk, needed))?;
+                continue;
+            }
+            (self.start, self.end) = (0, packed.bytes);
+            self.entries = (self.entries * 2).min(MOST_ENTRIES);
+            return Ok(packed.entries > 0);
+        }
+    }
+
+    /// Hands out the next entry of the chunk, which has one.
+    fn take(&mut self) -> (&[u8], &[u8]) {
+        let number = |at: usize| self.chunk[at..at + 4].iter().rev().fold(0usize, |n, byte| n << 8 | usize::from(*byte));
+        let (key_len, value_len) = (number(self.start), number(self.start + 4));
+        let key = self.start + 8;
+        let value = key + key_len;
+        self.start = value + value_len;
+        (&self.chunk[key..value], &self.chunk[value..self.start])
+    }
+}
+
+/// A single entry may be larger than a chunk.
+fn grow(chunk: &mut Vec<u8>, needed: usize) -> esker::Result<()> {
+    let more = needed.saturating_sub(chunk.len());
+    chunk
+        .try_reserve_exact(more)
+        .map_err(|_| esker::Error::new(esker::ErrorKind::Busy, format!("no memory for an entry of {needed} bytes")))?;
+    chunk.resize(needed, 0);
+    Ok(())
+}

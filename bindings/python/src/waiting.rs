@@ -1,0 +1,37 @@
+//! Long calls that Ctrl-C must be able to leave. The work runs on a thread of its own; the caller looks for signals about every
+//! 50 ms. After an interrupt the call raises `KeyboardInterrupt` at once, and the work goes on to its end behind it: a
+//! compaction that is abandoned half way would have to be done again.
+
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+
+use esker::{Error, ErrorKind};
+use pyo3::prelude::*;
+
+use crate::errors::raise;
+
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Runs `work` without the interpreter's lock, and lets signals through.
+pub fn interruptible<T: Send + 'static>(
+    py: Python<'_>,
+    work: impl FnOnce() -> esker::Result<T> + Send + 'static,
+) -> PyResult<T> {
+    let (sender, receiver) = channel();
+    let started = std::thread::Builder::new().name("esker-call".to_owned()).spawn(move || {
+        // Nobody listens any more after an interrupt; the result has no other use.
+        let _delivered = sender.send(work());
+    });
+    if let Err(error) = started {
+        return Err(raise(py, &Error::new(ErrorKind::Busy, format!("no thread for the call: {error}"))));
+    }
+    loop {
+        match py.detach(|| receiver.recv_timeout(LOOK_EVERY)) {
+            Ok(result) => return result.map_err(|error| raise(py, &error)),
+            Err(RecvTimeoutError::Timeout) => py.check_signals()?,
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(raise(py, &Error::new(ErrorKind::Panic, "a panic in the engine; please report it")));
+            }
+        }
+    }
+}
