@@ -5,6 +5,7 @@ use std::sync::Mutex;
 
 use esker::{Iter, ReadOptions};
 use pyo3::prelude::*;
+use pyo3::sync::MutexExt;
 use pyo3::types::{PyBytes, PyTuple};
 
 use crate::errors::{detached, guarded};
@@ -59,11 +60,8 @@ impl EntryIterator {
     }
 
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        // Tried first: another thread may hold it while it waits for the interpreter that this one has.
-        let mut state = match self.state.try_lock() {
-            Ok(state) => state,
-            Err(_) => py.detach(|| self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)),
-        };
+        // Lets go of the interpreter if it has to wait: whoever holds the lock may be waiting for it.
+        let mut state = self.state.lock_py_attached(py).unwrap_or_else(std::sync::PoisonError::into_inner);
         if state.start == state.end && !state.refill(py)? {
             return Ok(None);
         }

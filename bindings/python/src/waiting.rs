@@ -3,6 +3,7 @@
 //! compaction that is abandoned half way would have to be done again.
 
 use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use esker::{Error, ErrorKind};
@@ -18,6 +19,7 @@ pub fn interruptible<T: Send + 'static>(
     work: impl FnOnce() -> esker::Result<T> + Send + 'static,
 ) -> PyResult<T> {
     let (sender, receiver) = channel();
+    let receiver = Mutex::new(receiver);
     let started = std::thread::Builder::new().name("esker-call".to_owned()).spawn(move || {
         // Nobody listens any more after an interrupt; the result has no other use.
         let _delivered = sender.send(work());
@@ -26,7 +28,8 @@ pub fn interruptible<T: Send + 'static>(
         return Err(raise(py, &Error::new(ErrorKind::Busy, format!("no thread for the call: {error}"))));
     }
     loop {
-        match py.detach(|| receiver.recv_timeout(LOOK_EVERY)) {
+        let wait = || receiver.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(LOOK_EVERY);
+        match py.detach(wait) {
             Ok(result) => return result.map_err(|error| raise(py, &error)),
             Err(RecvTimeoutError::Timeout) => py.check_signals()?,
             Err(RecvTimeoutError::Disconnected) => {

@@ -147,7 +147,8 @@ fn make_order_safe(shared: &Shared, waiting: &[Waiting], edit: &mut VersionEdit)
     if left_behind {
         let logged = shared.commit.lock().wal.as_ref().map_or(SeqNo::ZERO, |wal| wal.last_seqno());
         write::sync_through(shared, logged.min(through))?;
-        edit.synced_through = Some(logged.min(through));
+        // A number of the log itself: replay asks the log for it, and a `NoWal` write's would never be found there.
+        edit.synced_through = shared.commit.lock().wal.as_ref().map(|wal| wal.synced_seqno());
     }
     Ok(())
 }
