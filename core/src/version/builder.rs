@@ -58,11 +58,6 @@ impl VersionBuilder {
         Ok(())
     }
 
-    /// The tables as they are now.
-    pub fn files(&self) -> impl Iterator<Item = &Arc<FileMeta>> {
-        self.files.values().map(|(_, file)| file)
-    }
-
     /// Puts the tables into level order and checks every invariant.
     pub fn finish(self) -> Result<Version> {
         let mut levels = Levels::default();

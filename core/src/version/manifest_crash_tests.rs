@@ -4,6 +4,7 @@
 use crate::env::fault_fs::{Fault, FaultFs, FaultPlan};
 use crate::env::filename::FileKind;
 use crate::env::fs::FileSystem;
+use crate::env::op::{OpKind, OpKinds};
 use crate::env::sim_fs::{CrashImage, SimFs};
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::family::FamilyId;
@@ -351,4 +352,37 @@ fn levels_are_checked_when_an_edit_is_applied() {
     assert_eq!(sim.op_count(), before, "refused before anything is written");
     edit.added[0].0 = Level::ZERO;
     manifest.apply(edit).unwrap();
+}
+
+#[test]
+fn after_a_switch_of_unknown_outcome_no_edit_goes_to_the_old_file() {
+    let sim = disk();
+    let faulty = FaultFs::over_sim(&sim);
+    let fs: Arc<dyn FileSystem> = Arc::new(faulty.clone());
+    let mut manifest = open(&fs).unwrap();
+    for seqno in 1..=5 {
+        flush(&*fs, &mut manifest, seqno).unwrap();
+    }
+    // The rotation that is due: its second directory sync, behind the rename of CURRENT, finds no descriptor.
+    faulty.inject(FaultPlan::new(Fault::Emfile, 1).among(OpKinds::of(&[OpKind::SyncDir])));
+    assert!(matches!(flush(&*fs, &mut manifest, 6), Err(ApplyError::NotApplied(_))));
+    assert!(manifest.poisoned().is_none(), "it was never tried, so it may be tried again");
+    let before = visible(manifest.state());
+    // The next attempt has no room for a new MANIFEST. The old one has, but CURRENT may name the other after a crash.
+    faulty.heal();
+    let file = table(&*fs, manifest.numbers().allocate(), ("a", "z"), 7).unwrap();
+    let mut edit = VersionEdit::default();
+    edit.add(Level::ZERO, file);
+    faulty.inject(FaultPlan::new(Fault::Enospc, 0).among(OpKinds::of(&[OpKind::Create])).persistent());
+    let refused = manifest.apply(edit.clone());
+    assert!(matches!(refused, Err(ApplyError::NotApplied(_))), "{refused:?}");
+    for image in images(7) {
+        assert_eq!(visible(open(&shared(&sim.crash(image))).unwrap().state()), before, "{image:?}");
+    }
+    faulty.heal();
+    manifest.apply(edit).unwrap();
+    let expected = visible(manifest.state());
+    for image in images(8) {
+        assert_eq!(visible(open(&shared(&sim.crash(image))).unwrap().state()), expected, "{image:?}");
+    }
 }

@@ -244,13 +244,9 @@ impl ManifestFile {
     }
 
     /// Where the last record ends.
+    #[cfg(test)]
     pub fn end(&self) -> u64 {
         self.end
-    }
-
-    /// Its path.
-    pub fn path(&self) -> &Path {
-        self.file.path()
     }
 
     fn slot_place(&self) -> Place {

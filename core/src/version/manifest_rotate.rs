@@ -42,13 +42,12 @@ impl Manifest {
         match self.switch(Old::Whole) {
             Ok(()) => Ok(()),
             // A full disk: the old file goes on, with space that was reserved before or not. The edit may be what frees some.
-            Err(SwitchError::NotSwitched(error)) if error.kind() == ErrorKind::NoSpace && self.poisoned().is_none() => {
-                Ok(())
-            }
+            Err(SwitchError::NotSwitched(error)) if error.kind() == ErrorKind::NoSpace && self.may_go_on() => Ok(()),
             Err(SwitchError::NotSwitched(error) | SwitchError::Unknown(error)) => Err(ApplyError::NotApplied(error)),
         }
     }
 
+    /// Whether the old file may take another edit: not if CURRENT may name a different one after a crash.
     fn may_go_on(&self) -> bool {
         self.poisoned.is_none() && self.uncertain.is_empty()
     }
