@@ -78,12 +78,7 @@ impl Batch {
         slf
     }
 
-    fn __exit__(
-        &self,
-        kind: &Bound<'_, PyAny>,
-        _error: &Bound<'_, PyAny>,
-        _trace: &Bound<'_, PyAny>,
-    ) -> PyResult<()> {
+    fn __exit__(&self, kind: &Bound<'_, PyAny>, _error: &Bound<'_, PyAny>, _trace: &Bound<'_, PyAny>) -> PyResult<()> {
         if kind.is_none() { self.commit(kind.py()) } else { self.clear(kind.py()) }
     }
 

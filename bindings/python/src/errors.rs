@@ -46,12 +46,15 @@ fn class_name(kind: ErrorKind) -> &'static str {
 /// Turns the engine's results into Python's, a panic in between into `InternalError`.
 pub fn guarded<T>(py: Python<'_>, call: impl FnOnce() -> esker::Result<T>) -> PyResult<T> {
     let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(call));
-    let result = caught.unwrap_or_else(|_| Err(Error::new(ErrorKind::Panic, "a panic in the engine; please report it")));
+    let result =
+        caught.unwrap_or_else(|_| Err(Error::new(ErrorKind::Panic, "a panic in the engine; please report it")));
     result.map_err(|error| raise(py, &error))
 }
 
 /// The same without the interpreter's lock, for calls that may wait or do I/O.
 pub fn detached<T: Send>(py: Python<'_>, call: impl FnOnce() -> esker::Result<T> + Send) -> PyResult<T> {
     let caught = py.detach(|| std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)));
-    guarded(py, || caught.unwrap_or_else(|_| Err(Error::new(ErrorKind::Panic, "a panic in the engine; please report it"))))
+    guarded(py, || {
+        caught.unwrap_or_else(|_| Err(Error::new(ErrorKind::Panic, "a panic in the engine; please report it")))
+    })
 }

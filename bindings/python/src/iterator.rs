@@ -45,7 +45,11 @@ impl EntryIterator {
     pub fn new(py: Python<'_>, db: &esker::Db, options: &ReadOptions, reverse: bool, show: Show) -> PyResult<Self> {
         let iter = detached(py, || {
             let mut iter = db.iter_with(options)?;
-            if reverse { iter.seek_to_last()? } else { iter.seek_to_first()? }
+            if reverse {
+                iter.seek_to_last()?
+            } else {
+                iter.seek_to_first()?
+            }
             Ok(iter)
         })?;
         let state = State { iter, reverse, chunk: Vec::new(), start: 0, end: 0, entries: FIRST_ENTRIES };
@@ -86,9 +90,13 @@ impl State {
         }
         loop {
             let State { iter, chunk, entries, reverse, .. } = self;
-            let packed = detached(py, || {
-                if *reverse { iter.prev_many(chunk, *entries) } else { iter.next_many(chunk, *entries) }
-            })?;
+            let packed =
+                detached(
+                    py,
+                    || {
+                        if *reverse { iter.prev_many(chunk, *entries) } else { iter.next_many(chunk, *entries) }
+                    },
+                )?;
             if let Some(needed) = packed.needed {
                 guarded(py, || grow(chunk, needed))?;
                 continue;
@@ -101,7 +109,8 @@ impl State {
 
     /// Hands out the next entry of the chunk, which has one.
     fn take(&mut self) -> (&[u8], &[u8]) {
-        let number = |at: usize| self.chunk[at..at + 4].iter().rev().fold(0usize, |n, byte| n << 8 | usize::from(*byte));
+        let number =
+            |at: usize| self.chunk[at..at + 4].iter().rev().fold(0usize, |n, byte| n << 8 | usize::from(*byte));
         let (key_len, value_len) = (number(self.start), number(self.start + 4));
         let key = self.start + 8;
         let value = key + key_len;

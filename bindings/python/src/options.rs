@@ -37,4 +37,3 @@ pub fn write_options(py: Python<'_>, durability: Option<&str>) -> PyResult<Write
     }
     Ok(options)
 }
-

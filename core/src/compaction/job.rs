@@ -12,7 +12,7 @@
 //!
 //! Thread rule: one thread; nothing is locked. `cancelled` is asked every few hundred entries.
 
-use crate::compaction::merge::{Merged, as_ranges, merge};
+use crate::compaction::merge::{as_ranges, merge};
 use crate::compaction::output::Cutter;
 use crate::compaction::plan::Compaction;
 use crate::compaction::retention::{LiveViews, Retention};
@@ -53,15 +53,13 @@ pub struct Outcome {
     pub read_bytes: u64,
     /// Bytes of the tables that were written.
     pub written_bytes: u64,
-    /// Entries read and written.
-    pub entries: Merged,
 }
 
 /// Runs `compaction`.
 pub fn run(compaction: &Compaction, context: &JobContext<'_>) -> Result<Outcome, Abandoned> {
     if compaction.trivial_move {
         let (edit, tables) = (compaction.move_edit(), compaction.inputs[0].clone());
-        return Ok(Outcome { edit, tables, read_bytes: 0, written_bytes: 0, entries: Merged::default() });
+        return Ok(Outcome { edit, tables, read_bytes: 0, written_bytes: 0 });
     }
     let named =
         |error: Error| error.context(format!("compaction of {} into {}", compaction.level, compaction.output_level));
@@ -84,17 +82,12 @@ pub fn run(compaction: &Compaction, context: &JobContext<'_>) -> Result<Outcome,
     let cutter = Cutter::new(order, target, &surviving, grandparents, compaction.max_grandparent_bytes);
     let mut writer = OutputWriter::new(place, cutter);
     let merged = merge(order, &mut input, &mut retention, &mut writer, context.cancelled);
-    let checked = merged.and_then(|merged| {
-        check_count(merged.read, &inputs)?;
-        Ok(merged)
-    });
-    let entries = match checked {
-        Ok(entries) => entries,
-        Err(error) => return Err(writer.abandon(named(error))),
-    };
+    if let Err(error) = merged.and_then(|read| check_count(read, &inputs)) {
+        return Err(writer.abandon(named(error)));
+    }
     let read_bytes = inputs.iter().flatten().fold(0u64, |sum, file| sum.saturating_add(file.file_size));
     let (written_bytes, tables) = (writer.written_bytes(), writer.into_tables());
-    Ok(Outcome { edit: compaction.edit(&tables), tables, read_bytes, written_bytes, entries })
+    Ok(Outcome { edit: compaction.edit(&tables), tables, read_bytes, written_bytes })
 }
 
 /// The range tombstones of all inputs.

@@ -23,41 +23,33 @@ use crate::key::sequence::SeqNo;
 /// How many entries pass between two looks at whether the work was cancelled.
 const ENTRIES_PER_CHECK: u64 = 256;
 
-/// How many entries a merge has seen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Merged {
-    /// Read from the input.
-    pub read: u64,
-    /// Written to outputs.
-    pub written: u64,
-}
-
-/// Writes of `input` what `retention` keeps, and ends the last output. `cancelled` is asked now and then.
+/// Writes of `input` what `retention` keeps, and ends the last output. How many entries were read; `cancelled` is asked now and
+/// then.
 pub fn merge(
     order: &Order,
     input: &mut dyn InternalIterator,
     retention: &mut Retention<'_>,
     writer: &mut OutputWriter<'_>,
     cancelled: &dyn Fn() -> bool,
-) -> Result<Merged> {
-    let mut merged = Merged::default();
+) -> Result<u64> {
+    let mut read = 0u64;
     let mut user_key = Vec::new();
     let mut last_seqno = SeqNo::MAX;
     let mut key_is_written = false;
     let mut buried = Vec::new();
     input.seek_to_first();
     while input.valid() {
-        if merged.read.is_multiple_of(ENTRIES_PER_CHECK) && cancelled() {
+        if read.is_multiple_of(ENTRIES_PER_CHECK) && cancelled() {
             return Err(Error::new(ErrorKind::Cancelled, "background work was cancelled"));
         }
         let entry = internal::parse(input.key()).ok_or_else(|| damaged("an entry of an unknown kind"))?;
         let same_key = match order.cmp(&user_key, entry.user_key) {
-            _ if merged.read == 0 => false,
+            _ if read == 0 => false,
             Ordering::Less => false,
             Ordering::Equal if entry.seqno < last_seqno => true,
             _ => return Err(damaged("entries out of order")),
         };
-        merged.read += 1;
+        read += 1;
         if !same_key {
             user_key.clear();
             user_key.extend_from_slice(entry.user_key);
@@ -78,13 +70,12 @@ pub fn merge(
             } else {
                 writer.add(input.key(), input.value())?;
             }
-            merged.written += 1;
         }
         input.next();
     }
     input.status()?;
     writer.finish()?;
-    Ok(merged)
+    Ok(read)
 }
 
 /// Fragments as the tombstones they stand for, to be fragmented anew together with others.

@@ -23,6 +23,12 @@ pub fn pick(shared: &Shared, claims: &Claims) -> Option<Compaction> {
     families.iter().find_map(|family| with_picker(shared, family, claims, |picker| picker.pick()))
 }
 
+/// About how many bytes compactions must still write before nothing is due.
+pub fn debt_bytes(shared: &Shared) -> u64 {
+    let claims = Claims::default();
+    shared.all_families().iter().map(|family| with_picker(shared, family, &claims, |picker| picker.debt_bytes())).sum()
+}
+
 /// Runs `compaction` and installs what it makes.
 pub fn run(shared: &Shared, compaction: &Compaction) -> Result<()> {
     let cancelled = || shared.background.is_stopping() || shared.health.poisoned().is_some();

@@ -71,7 +71,12 @@ pub fn apply_flush(shared: &Shared, edit: VersionEdit, flushed: &Flushed) -> Res
         let early: Vec<FileKind> = removed.iter().map(|file| FileKind::Table(file.number)).collect();
         remove_files(shared, &early);
     }
-    manifest.apply(edit).map_err(|error| match error {
+    let applied = manifest.apply(edit);
+    // The edit may be applied, or not, and the writer yet be unable to go on: a slot that could not be stored, a failed switch.
+    if let Some(reason) = manifest.poisoned() {
+        shared.health.poison(reason.clone());
+    }
+    applied.map_err(|error| match error {
         ApplyError::NotApplied(error) => InstallError::NotApplied(error),
         ApplyError::Unknown(error) => {
             shared.health.poison(error.clone());

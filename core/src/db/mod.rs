@@ -3,6 +3,7 @@
 //! Start at [`db`] for what callers can do, at `state` for what is shared and in which order it is locked; then `write`,
 //! `read` and `background` for the three flows.
 
+#[expect(clippy::module_inception, reason = "a Db is what the folder is about")]
 pub mod db;
 pub mod environment;
 pub mod iterator;

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::db::background::Task;
+use crate::db::compacting;
 use crate::db::state::Shared;
 use crate::error::{Error, Result};
 use crate::version::file_meta::Level;
@@ -171,6 +172,7 @@ pub fn collect(shared: &Shared) -> Result<Stats> {
     let mut entries = identity(shared);
     entries.extend(memory(shared));
     entries.extend(activity(shared));
+    entries.push(("compaction_debt_bytes", StatValue::Number(compacting::debt_bytes(shared))));
     entries.push(("levels", StatValue::List(levels(shared))));
     Ok(Stats { entries })
 }

@@ -14,10 +14,8 @@ pub enum Kind {
     Merge = 3,
     /// A put whose value starts with eight bytes of expiry time (milliseconds, little-endian).
     PutExpiring = 4,
+    // 5 is kept free for values stored apart from their keys; no version writes it yet, and every version refuses it.
 }
-
-/// Kept free on disk for values stored apart from their keys; no version writes it yet.
-pub const RESERVED_BLOB_REFERENCE: u8 = 5;
 
 impl Kind {
     /// The kind with this number on disk.

@@ -45,11 +45,6 @@ impl FileSource {
         Ok(FileSource { file, len, window: Vec::new(), start: 0 })
     }
 
-    /// The file.
-    pub fn file(&self) -> &Arc<dyn File> {
-        &self.file
-    }
-
     fn holds(&self, offset: u64, end: u64) -> bool {
         offset >= self.start && end <= self.start + self.window.len() as u64
     }

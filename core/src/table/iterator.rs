@@ -58,14 +58,14 @@ impl TableIter {
     }
 
     /// To the first entry of data block `i`, if there is such a block. Data blocks are never empty.
-    fn to_first_of(&mut self, i: usize) {
+    fn enter_first_of(&mut self, i: usize) {
         if self.load(i) {
             self.cursor.stand_on(0);
         }
     }
 
     /// To the last entry of data block `i`, if there is such a block.
-    fn to_last_of(&mut self, i: Option<usize>) {
+    fn enter_last_of(&mut self, i: Option<usize>) {
         self.error = None;
         match i {
             Some(i) if self.load(i) => self.cursor.stand_on(self.cursor.entries() - 1),
@@ -81,11 +81,11 @@ impl InternalIterator for TableIter {
     }
 
     fn seek_to_first(&mut self) {
-        self.to_first_of(0);
+        self.enter_first_of(0);
     }
 
     fn seek_to_last(&mut self) {
-        self.to_last_of(self.table.index.len().checked_sub(1));
+        self.enter_last_of(self.table.index.len().checked_sub(1));
     }
 
     fn seek(&mut self, target: &[u8]) {
@@ -99,7 +99,7 @@ impl InternalIterator for TableIter {
             self.cursor.stand_on(at);
         } else {
             // A target between the last key of a block and its index key belongs before the next block.
-            self.to_first_of(i + 1);
+            self.enter_first_of(i + 1);
         }
     }
 
@@ -118,7 +118,7 @@ impl InternalIterator for TableIter {
         });
         match at.checked_sub(1) {
             Some(at) => self.cursor.stand_on(at),
-            None => self.to_last_of(i.checked_sub(1)),
+            None => self.enter_last_of(i.checked_sub(1)),
         }
     }
 
@@ -131,7 +131,7 @@ impl InternalIterator for TableIter {
         if at < self.cursor.entries() {
             self.cursor.stand_on(at);
         } else {
-            self.to_first_of(self.block + 1);
+            self.enter_first_of(self.block + 1);
         }
     }
 
@@ -142,7 +142,7 @@ impl InternalIterator for TableIter {
         }
         match self.cursor.at().checked_sub(1) {
             Some(at) => self.cursor.stand_on(at),
-            None => self.to_last_of(self.block.checked_sub(1)),
+            None => self.enter_last_of(self.block.checked_sub(1)),
         }
     }
 

@@ -87,11 +87,6 @@ mod imp {
             (guard, timed_out)
         }
 
-        /// Wakes one waiter.
-        pub fn notify_one(&self) {
-            self.0.notify_one();
-        }
-
         /// Wakes all waiters.
         pub fn notify_all(&self) {
             self.0.notify_all();
@@ -193,11 +188,6 @@ mod imp {
             _timeout: std::time::Duration,
         ) -> (MutexGuard<'a, T>, bool) {
             (self.wait(guard), false)
-        }
-
-        /// Wakes one waiter.
-        pub fn notify_one(&self) {
-            self.0.notify_one();
         }
 
         /// Wakes all waiters.

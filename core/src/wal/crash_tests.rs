@@ -53,7 +53,7 @@ impl Script {
     fn sync_beside(&mut self, seqno: u64) {
         let point = self.log.writer.sync_point().unwrap();
         self.put(seqno);
-        if seqno % 2 == 0 {
+        if seqno.is_multiple_of(2) {
             self.roll();
         }
         let synced = point.run().unwrap();

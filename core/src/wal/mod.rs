@@ -19,7 +19,7 @@ mod writer;
 mod writer_tests;
 
 pub use format::Link;
-pub use replay::{LoggedBatch, ReplayInput, ReplayReport, replay};
-pub use segment::{PreparedSegment, WalSegment, prepare_segment};
-pub use sync_point::{SyncPoint, SyncedThrough};
-pub use writer::{AppendError, LiveSegment, WalWriter};
+pub use replay::{LoggedBatch, ReplayInput, replay};
+pub use segment::{PreparedSegment, prepare_segment};
+pub use sync_point::SyncPoint;
+pub use writer::{AppendError, WalWriter};

@@ -32,8 +32,6 @@ pub trait WalSegment: Send + Sync + fmt::Debug {
     fn write_slot(&self, slot: &[u8; SLOT_LEN]) -> Result<()>;
     /// Makes everything written so far durable. After a failure never called again.
     fn sync(&self) -> Result<()>;
-    /// For messages.
-    fn path(&self) -> &Path;
 }
 
 /// A segment written by positional writes: works on every filesystem.
@@ -67,10 +65,6 @@ impl WalSegment for WrittenSegment {
             return Ok(());
         }
         self.file.sync()
-    }
-
-    fn path(&self) -> &Path {
-        self.file.path()
     }
 }
 

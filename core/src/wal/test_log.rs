@@ -8,10 +8,11 @@ use crate::env::fs::{FileSystem, OpenMode, read_small_file};
 use crate::env::sim_fs::SimFs;
 use crate::error::Result;
 use crate::key::sequence::SeqNo;
+use crate::wal::Link;
 use crate::wal::replay::{ReplayInput, ReplayReport, replay};
 use crate::wal::segment::{PreparedSegment, prepare_segment};
+use crate::wal::sync_point::SyncedThrough;
 use crate::wal::writer::{AppendError, WalWriter};
-use crate::wal::{Link, SyncedThrough};
 
 pub const DIR: &str = "/";
 pub const UUID: u128 = 0x1234_5678_9abc_def0_1122_3344_5566_7788;

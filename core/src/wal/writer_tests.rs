@@ -9,11 +9,12 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::record::SLOT_LEN;
 use crate::util::sync::Arc;
 use crate::util::sync::atomic::{AtomicU64, Ordering};
+use crate::wal::Link;
 use crate::wal::format::FIRST_RECORD;
 use crate::wal::segment::{PreparedSegment, Segment, WalSegment, WrittenSegment};
 use crate::wal::test_log::{Named, TestLog, bytes_of, path_of, payload_of, prepare, read, seq};
+use crate::wal::writer::LiveSegment;
 use crate::wal::writer::{AppendError, WalWriter};
-use crate::wal::{Link, LiveSegment};
 
 const ROOMY: u64 = 1 << 20;
 
@@ -69,10 +70,6 @@ impl WalSegment for Flaky {
             1 => Err(Faults::failure(ErrorKind::NoSpace)),
             _ => panic!("told to panic"),
         }
-    }
-
-    fn path(&self) -> &Path {
-        self.inner.path()
     }
 }
 

@@ -39,10 +39,11 @@ fn write(db: &Db, writer: usize) -> Expected {
             }
             3..6 => {
                 let mut batch = WriteBatch::new();
-                for n in n..(n + 5).min(KEYS) {
+                let end = (n + 5).min(KEYS);
+                for n in n..end {
                     batch.put(key(writer, n).as_bytes(), format!("{round}").as_bytes()).unwrap();
-                    expected[n] = Some(round);
                 }
+                expected[n..end].fill(Some(round));
                 db.write(&batch).unwrap();
             }
             _ => {

@@ -5,19 +5,20 @@ use esker::Options;
 use esker::options::Compression;
 
 fn tiny() -> Options {
-    let mut options = Options::default();
-    options.memory_budget = 1 << 20;
-    options.memtable_size = 12 << 10;
-    options.block_size = 256;
-    options.target_file_size = 2 << 10;
-    options.level_base_size = 8 << 10;
-    options.level_size_multiplier = 3;
-    options.l0_compaction_trigger = 2;
-    options.l0_stall_trigger = 8;
-    options.wal_segment_size = 64 << 10;
-    options.manifest_rotate_size = 4 << 10;
-    options.max_open_files = 8;
-    options
+    Options {
+        memory_budget: 1 << 20,
+        memtable_size: 12 << 10,
+        block_size: 256,
+        target_file_size: 2 << 10,
+        level_base_size: 8 << 10,
+        level_size_multiplier: 3,
+        l0_compaction_trigger: 2,
+        l0_stall_trigger: 8,
+        wal_segment_size: 64 << 10,
+        manifest_rotate_size: 4 << 10,
+        max_open_files: 8,
+        ..Options::default()
+    }
 }
 
 /// Every set with the name under which a failure reports it.

@@ -152,7 +152,7 @@ fn rank_problem(here: &[&str], depth: usize, path: &[String], ranks: &[&[&str]])
             (up >= depth).then(|| format!("{} leaves its folder; use crate::module", path.join("::")))
         }
         "crate" => {
-            let Some(module) = path.get(1) else { return None }; // pub(crate)
+            let module = path.get(1)?; // none in pub(crate)
             let Some(own_rank) = rank_of(own) else { return Some(format!("module {own} has no rank")) };
             match rank_of(module) {
                 None => Some(format!("crate::{module} hides which layer it is of; name the module")),
