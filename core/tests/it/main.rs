@@ -9,6 +9,7 @@ mod doors;
 mod faults;
 mod model;
 mod no_space;
+mod regressions;
 mod support;
 mod threads;
 mod tidy;
