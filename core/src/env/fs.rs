@@ -2,8 +2,8 @@
 //! remembers what was synced and can lose the rest, `fault_fs` fails the N-th operation of whichever it wraps.
 //!
 //! Contract shared by all of them: every error names its file; a full disk or quota is `NoSpace`; EINTR and short transfers
-//! are retried inside; paths are never followed through a symlink in their last component. All methods take `&self` and may
-//! be called by many threads.
+//! are retried inside; a file is never reached through a symlink in its last component (a directory may be: where the data
+//! lives is its owner's choice). All methods take `&self` and may be called by many threads.
 
 use std::ffi::OsString;
 use std::fmt;

@@ -401,6 +401,32 @@ mod tests {
     }
 
     #[test]
+    fn a_full_filesystem_is_told_as_such_and_keeps_its_reservations() {
+        let dir = scratch();
+        let run = |program: &str, arguments: &[&str]| {
+            let mut command = std::process::Command::new(program);
+            command.args(arguments).arg(dir.path()).output().is_ok_and(|output| output.status.success())
+        };
+        if !run("mount", &["-t", "tmpfs", "-o", "size=1m", "tmpfs"]) {
+            println!("SKIPPED: mounting needs root");
+            return;
+        }
+        let os = OsFs::new();
+        let reserved = os.open(&dir.path().join("a"), OpenMode::CreateNew).unwrap();
+        reserved.allocate(512 << 10).unwrap();
+        let refused = reserved.allocate(2 << 20).unwrap_err();
+        let len = reserved.len().unwrap();
+        let filler = os.open(&dir.path().join("b"), OpenMode::CreateNew).unwrap();
+        let full = filler.write_at(&vec![1; 1 << 20], 0).unwrap_err();
+        let written = reserved.write_at(&vec![2; 512 << 10], 0).and_then(|()| reserved.sync());
+        drop((reserved, filler));
+        assert!(run("umount", &[]));
+        assert_eq!((refused.kind(), full.kind()), (ErrorKind::NoSpace, ErrorKind::NoSpace));
+        assert_eq!(len, 512 << 10, "what was refused leaves the length as it was");
+        written.unwrap();
+    }
+
+    #[test]
     fn directories_are_made_once_and_listed() {
         let dir = scratch();
         let os = OsFs::new();

@@ -1,15 +1,14 @@
-//! T1, names and images: what a crash leaves of directory entries, that recorded states are what they say, and that no image
-//! ever does more than the medium may. Bytes are in `model_tests`.
+//! T1, names and images: what a crash leaves of directory entries, that recorded states are what they say, and torn
+//! writes. Bytes are in `content_tests`.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
 
-use crate::env::fs::{File, FileSystem, OpenMode};
+use crate::env::fs::{FileSystem, OpenMode};
 use crate::env::op::OpKind;
 use crate::env::sim_fs::image::Random;
 use crate::env::sim_fs::model_tests::{content, create, dir, disk, durable, exists, images, path};
+use crate::env::sim_fs::plain_model::script;
 use crate::env::sim_fs::{CrashImage, SimFs};
-use crate::util::sync::Arc;
 
 fn names(sim: &SimFs) -> Vec<String> {
     sim.list(dir()).unwrap().into_iter().map(|name| name.into_string().unwrap()).collect()
@@ -250,7 +249,7 @@ fn two_runs_of_a_script_give_the_same_operations_and_disks() {
     let run = || {
         let sim = disk();
         sim.record_states();
-        script(&sim, 11, 200);
+        script(&sim, dir(), 11, 200);
         sim
     };
     let (a, b) = (run(), run());
@@ -265,7 +264,7 @@ fn two_runs_of_a_script_give_the_same_operations_and_disks() {
 #[test]
 fn the_same_image_is_the_same_disk_and_other_seeds_are_others() {
     let sim = disk();
-    script(&sim, 3, 100);
+    script(&sim, dir(), 3, 100);
     let digests: BTreeSet<u64> = (0..20).map(|seed| sim.crash(CrashImage::Random { seed }).digest()).collect();
     assert!(digests.len() > 10, "{}", digests.len());
     let again = |seed| sim.crash(CrashImage::Random { seed }).digest();
@@ -275,7 +274,7 @@ fn the_same_image_is_the_same_disk_and_other_seeds_are_others() {
 #[test]
 fn a_crash_leaves_a_clean_disk_except_a_kill() {
     let sim = disk();
-    script(&sim, 4, 100);
+    script(&sim, dir(), 4, 100);
     assert!(!sim.is_clean());
     for image in CrashImage::all(1) {
         let after = sim.crash(image);
@@ -341,128 +340,6 @@ fn a_synced_last_write_is_not_torn() {
     assert!((0..50).all(|seed| content(&sim.crash(CrashImage::TornLastWrite { seed }), "f") == [1; 3000]));
 }
 
-// The whole model against a simple one.
-
-/// What the medium may hold of a file, told in the plainest way: the synced bytes and every state since.
-#[derive(Clone, Default)]
-struct Plain {
-    synced: Vec<u8>,
-    states: Vec<Vec<u8>>,
-}
-
-impl Plain {
-    fn now(&self) -> &Vec<u8> {
-        self.states.last().unwrap_or(&self.synced)
-    }
-
-    fn change(&mut self, change: impl FnOnce(&mut Vec<u8>)) {
-        let mut next = self.now().clone();
-        change(&mut next);
-        self.states.push(next);
-    }
-
-    fn sync(&mut self) {
-        self.synced = self.now().clone();
-        self.states.clear();
-    }
-
-    /// Why `bytes` is not a legal remnant, if it is not.
-    fn objection(&self, bytes: &[u8]) -> Option<String> {
-        let all = || self.states.iter().chain([&self.synced]);
-        let lens = || all().map(Vec::len);
-        if bytes.len() < lens().min()? || bytes.len() > lens().max()? {
-            return Some(format!("length {}", bytes.len()));
-        }
-        let durable_sectors = self.synced.len().div_ceil(512);
-        let known = bytes.len().min(durable_sectors * 512);
-        // Behind the end of any of its states a byte reads as zero.
-        let legal = |i: usize| all().any(|state| state.get(i).copied().unwrap_or(0) == bytes[i]);
-        (0..known).find(|&i| !legal(i)).map(|i| format!("byte {i} is {}", bytes[i]))
-    }
-}
-
-/// A run of random operations on three files that have durable names.
-fn script(sim: &SimFs, seed: u64, steps: u32) -> BTreeMap<PathBuf, Plain> {
-    let mut random = Random::new(seed);
-    let mut files: Vec<(PathBuf, Arc<dyn File>, Plain)> =
-        ["x", "y", "z"].map(|name| (path(name), durable(sim, name, b""), Plain::default())).into();
-    for step in 0..steps {
-        let (_, file, plain) = &mut files[random.below(3) as usize];
-        let len = plain.now().len();
-        match random.below(20) {
-            0..12 => {
-                let at = random.below(len as u64 + 600) as usize;
-                let bytes = vec![step as u8 + 1; 1 + random.below(1500) as usize];
-                file.write_at(&bytes, at as u64).unwrap();
-                plain.change(|state| {
-                    state.resize(len.max(at + bytes.len()), 0);
-                    state[at..at + bytes.len()].copy_from_slice(&bytes);
-                });
-            }
-            12 | 13 => {
-                let end = len + random.below(9000) as usize;
-                file.allocate(end as u64).unwrap();
-                plain.change(|state| state.resize(end, 0));
-            }
-            14 | 15 => {
-                let end = random.below(len as u64 + 1) as usize;
-                file.truncate(end as u64).unwrap();
-                plain.change(|state| state.truncate(end));
-            }
-            _ => {
-                file.sync().unwrap();
-                plain.sync();
-            }
-        }
-    }
-    files.into_iter().map(|(path, _, plain)| (path, plain)).collect()
-}
-
-fn read_all(sim: &SimFs, path: &Path) -> Vec<u8> {
-    content(sim, path.file_name().unwrap().to_str().unwrap())
-}
-
-#[test]
-fn no_image_of_a_random_run_does_more_than_the_medium_may() {
-    for seed in 0..150 {
-        let sim = disk();
-        let steps = 1 + (seed % 40) as u32;
-        let files = script(&sim, seed, steps);
-        for image in (0..8).flat_map(CrashImage::all) {
-            let after = sim.crash(image);
-            for (path, plain) in &files {
-                let objection = plain.objection(&read_all(&after, path));
-                assert_eq!(objection, None, "seed {seed}, {}, {image:?}", path.display());
-            }
-        }
-        for (path, plain) in &files {
-            assert_eq!(read_all(&sim, path), *plain.now(), "seed {seed}");
-            assert_eq!(read_all(&sim.crash(CrashImage::Everything), path), *plain.now(), "seed {seed}");
-            assert_eq!(read_all(&sim.crash(CrashImage::NothingUnsynced), path), plain.synced, "seed {seed}");
-        }
-    }
-}
-
-#[test]
-fn a_second_crash_does_no_more_than_the_medium_may_either() {
-    for seed in 0..60 {
-        let sim = disk();
-        script(&sim, seed, 20);
-        let first = sim.crash(CrashImage::Random { seed });
-        for name in ["x", "y", "z"] {
-            let mut plain = Plain { synced: content(&first, name), states: Vec::new() };
-            let file = first.open(&path(name), OpenMode::ReadWrite).unwrap();
-            let end = plain.synced.len() as u64;
-            file.write_at(&[200; 700], end).unwrap();
-            plain.change(|state| state.extend([200; 700]));
-            for image in (0..4).flat_map(CrashImage::all) {
-                let objection = plain.objection(&content(&first.crash(image), name));
-                assert_eq!(objection, None, "seed {seed}, {name}, {image:?}");
-            }
-        }
-    }
-}
-
 #[test]
 fn names_of_a_random_run_are_those_of_some_subset() {
     for seed in 0..100 {
@@ -507,7 +384,7 @@ fn names_of_a_random_run_are_those_of_some_subset() {
 fn a_thousand_operations_can_be_kept_and_crashed_at_each() {
     let sim = disk();
     sim.record_states();
-    script(&sim, 1, 1000);
+    script(&sim, dir(), 1, 1000);
     let points = sim.crash_points();
     assert!(points.len() > 1500);
     assert!(sim.ops().iter().any(|op| op.kind == OpKind::Allocate));

@@ -47,6 +47,8 @@ mod image;
 #[cfg(test)]
 mod model_tests;
 mod names;
+#[cfg(test)]
+mod plain_model;
 
 pub use handle::{CrashPoint, SimDisk, SimFs};
 pub use image::CrashImage;
