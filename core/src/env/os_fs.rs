@@ -145,7 +145,8 @@ pub(crate) fn open_regular(path: &Path, mode: OpenMode) -> Result<fs::File> {
     options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY);
     let file = options.open(path).map_err(failed)?;
     if !file.metadata().map_err(failed)?.is_file() {
-        return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")));
+        // Not InvalidInput, which `Error::io` takes for a bad argument: the caller asked for a fair name, somebody put a pipe there.
+        return Err(failed(io::Error::other("not a regular file")));
     }
     let file = above_standard_streams(file).map_err(failed)?;
     if mode == OpenMode::CreateNew {
