@@ -5,6 +5,7 @@ use std::sync::Mutex;
 
 use esker::{Db, WriteBatch, WriteOptions};
 use pyo3::prelude::*;
+use pyo3::sync::MutexExt;
 
 use crate::bytes::Bytes;
 use crate::errors::{detached, guarded};
@@ -23,7 +24,9 @@ impl Batch {
     }
 
     fn change<T>(&self, py: Python<'_>, change: impl FnOnce(&mut WriteBatch) -> esker::Result<T>) -> PyResult<T> {
-        guarded(py, || change(&mut self.batch.lock().unwrap_or_else(std::sync::PoisonError::into_inner)))
+        // Lets go of the interpreter if it has to wait: a commit holds the lock and may be waiting for it.
+        let mut batch = self.batch.lock_py_attached(py).unwrap_or_else(std::sync::PoisonError::into_inner);
+        guarded(py, || change(&mut batch))
     }
 }
 
@@ -68,10 +71,13 @@ impl Batch {
         self.change(py, |batch| Ok(batch.size_bytes()))
     }
 
-    /// Applies everything it holds, and empties it.
+    /// Applies everything it holds, and empties it if that succeeded: a caller told BUSY can try again.
     fn commit(&self, py: Python<'_>) -> PyResult<()> {
-        let batch = self.change(py, |batch| Ok(std::mem::take(batch)))?;
-        detached(py, || self.db.write_with(&batch, &self.options))
+        let mut batch = self.batch.lock_py_attached(py).unwrap_or_else(std::sync::PoisonError::into_inner);
+        let batch: &mut WriteBatch = &mut batch;
+        detached(py, || self.db.write_with(batch, &self.options))?;
+        batch.clear();
+        Ok(())
     }
 
     fn __enter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {

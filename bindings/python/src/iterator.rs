@@ -85,6 +85,8 @@ impl EntryIterator {
 impl State {
     /// Fetches the next chunk; false at the end.
     fn refill(&mut self, py: Python<'_>) -> PyResult<bool> {
+        // `list(db)` is one long call in C: without this, Ctrl-C would wait for its end.
+        py.check_signals()?;
         if self.chunk.is_empty() {
             self.chunk = vec![0; CHUNK_BYTES];
         }

@@ -18,6 +18,8 @@ pub fn interruptible<T: Send + 'static>(
     py: Python<'_>,
     work: impl FnOnce() -> esker::Result<T> + Send + 'static,
 ) -> PyResult<T> {
+    // A loop in C around a short call runs no Python code that would notice.
+    py.check_signals()?;
     let (sender, receiver) = channel();
     let receiver = Mutex::new(receiver);
     let started = std::thread::Builder::new().name("esker-call".to_owned()).spawn(move || {

@@ -191,12 +191,15 @@ impl Iter {
         self.status.clone()
     }
 
+    /// The error that stopped it, or that of a database which is closed or belongs to the parent process.
+    pub(crate) fn check(&mut self) -> Result<()> {
+        self.status.clone()?;
+        self.health.check_open().map_err(|error| self.fail(error))
+    }
+
     /// False if there is nowhere to step from.
     fn begin_step(&mut self) -> Result<bool> {
-        self.status.clone()?;
-        if let Err(error) = self.health.check_open() {
-            return Err(self.fail(error));
-        }
+        self.check()?;
         Ok(std::mem::replace(&mut self.valid, false))
     }
 

@@ -34,7 +34,7 @@ impl Iter {
 }
 
 fn pack(iter: &mut Iter, buf: &mut [u8], max_entries: usize, step: fn(&mut Iter) -> Result<()>) -> Result<Packed> {
-    iter.status()?;
+    iter.check()?;
     let mut packed = Packed::default();
     while iter.valid() && packed.entries < max_entries {
         let (key, value) = (iter.key(), iter.value());

@@ -25,9 +25,10 @@ error = esker.Error
 class _Dbm(MutableMapping[bytes, bytes]):
     def __init__(self, db: esker.Db) -> None:
         self._db = db
+        self._read_only = db.options["read_only"] == "true"
 
     @staticmethod
-    def _bytes(text: bytes | str) -> bytes:
+    def _bytes(text: bytes | bytearray | str) -> bytes:
         return text.encode() if isinstance(text, str) else builtins.bytes(text)
 
     def __getitem__(self, key: bytes | str) -> bytes:
@@ -52,7 +53,9 @@ class _Dbm(MutableMapping[bytes, bytes]):
         return list(self._db)
 
     def sync(self) -> None:
-        self._db.sync()
+        # `shelve` syncs whatever it closes.
+        if not self._read_only:
+            self._db.sync()
 
     def close(self) -> None:
         self._db.close()

@@ -1,0 +1,95 @@
+"""`esker.aio`: the same names, awaitable."""
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import esker
+from esker import aio
+
+
+def run(work: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(asyncio.wait_for(work, 60))
+
+
+def test_reading_and_writing(path: Path) -> None:
+    async def main() -> None:
+        async with await aio.open(path, memory_budget="16MiB") as db:
+            assert (db.path, db.closed, db.poisoned, db.options["memory_budget"]) == (path, False, None, "16MiB")
+            await db.put(b"a", b"1", durability="sync")
+            assert await db.put_many([(b"b", b"2"), (b"c", b"3")]) == 2
+            assert await db.get(b"a") == b"1" and await db.get(b"z", 7) == 7
+            assert await db.contains(b"b") and not await db.contains(b"z")
+            assert await db.multi_get([b"c", b"z"]) == [b"3", None]
+            view = await db.get_view(b"a")
+            assert view is not None and view.tobytes() == b"1"
+            async with await db.snapshot() as before:
+                await db.delete(b"a")
+                await db.delete_range(b"b", b"c")
+                assert [key async for key in before] == [b"a", b"b", b"c"] and before.seqno > 0
+            assert before.closed
+            assert [item async for item in db.items()] == [(b"c", b"3")]
+            await db.flush()
+            await db.compact()
+            await db.sync()
+            assert (await db.stats())["writes_total"] == 5
+            assert "flushes_total" in await db.stats(format="text")
+        assert db.closed and "closed" in repr(db)
+        with pytest.raises(esker.ClosedError):
+            await db.get(b"a")
+        assert (await aio.verify(path))["ok"]
+        await aio.destroy(path)
+
+    run(main())
+
+
+def test_batches(path: Path) -> None:
+    async def main() -> None:
+        async with await aio.open(path) as db:
+            async with db.batch() as batch:
+                batch.put(b"a", b"1")
+                batch.delete_range(b"x", b"y")
+                assert len(batch) == 2 and batch.size_bytes > 0
+            with pytest.raises(ZeroDivisionError):
+                async with db.batch(durability="sync") as batch:
+                    batch.put(b"b", b"2")
+                    raise ZeroDivisionError
+            assert [key async for key in db] == [b"a"]
+
+    run(main())
+
+
+def test_iteration_over_many_chunks(path: Path) -> None:
+    async def main() -> None:
+        async with await aio.open(path) as db:
+            await db.put_many((b"%05d" % n, b"%d" % n) for n in range(1000))
+            assert [key async for key in db.keys(start=b"00990")] == [b"%05d" % n for n in range(990, 1000)]
+            values = [value async for value in db.values(reverse=True)]
+            assert values == [b"%d" % n for n in reversed(range(1000))]
+            assert [item async for item in db.items(prefix=b"nothing")] == []
+
+    run(main())
+
+
+def test_calls_run_in_the_given_executor_and_together(path: Path) -> None:
+    async def main() -> None:
+        with ThreadPoolExecutor(4, "of the test") as executor:
+            async with await aio.open(path, executor=executor) as db:
+                await asyncio.gather(*(db.put(b"%d" % n, b"v") for n in range(200)))
+                assert len([key async for key in db]) == 200
+            assert any(thread.name.startswith("of the test") for thread in threading.enumerate())
+
+    run(main())
+
+
+def test_the_names_are_the_same() -> None:
+    dunders = {"path", "as_dict"}
+    for name in ("Db", "Snapshot", "Batch"):
+        theirs = {n for n in dir(getattr(esker, name)) if not n.startswith("_")} - dunders
+        own = set(dir(getattr(aio, name))) | {"seqno", "put", "delete", "delete_range", "clear"}
+        assert theirs <= own, name

@@ -1,0 +1,88 @@
+"""The stubs: what they say is checked against the package, the tests and the built module, and their examples run."""
+
+import ast
+import doctest
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import esker
+from esker import _esker, aio, dbm
+
+PACKAGE = Path(esker.__file__).parent
+HERE = Path(__file__).parent
+
+
+def documented(file: Path) -> Iterator[tuple[str, str]]:
+    """Names with their documentation, of everything in a Python file that has some."""
+    stack: list[tuple[str, ast.AST]] = [(file.stem, ast.parse(file.read_text()))]
+    while stack:
+        name, node = stack.pop()
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+            if text := ast.get_docstring(node):
+                yield name, text
+            for child in node.body:
+                if child_name := getattr(child, "name", None):
+                    stack.append((f"{name}.{child_name}", child))
+
+
+REFERENCE = dict(documented(PACKAGE / "_esker.pyi"))
+
+
+@pytest.mark.parametrize("name", [name for name, text in REFERENCE.items() if ">>>" in text])
+def test_examples_of_the_reference(name: str, tmp_path: Path) -> None:
+    with esker.open(tmp_path / "db") as db:
+        scope = {"esker": esker, "db": db, "path": tmp_path / "other"}
+        test = doctest.DocTestParser().get_doctest(REFERENCE[name], scope, name, None, 0)
+        said: list[str] = []
+        runner = doctest.DocTestRunner(verbose=False)
+        runner.run(test, out=said.append)
+        assert runner.summarize(verbose=False).failed == 0, "".join(said)
+
+
+@pytest.mark.parametrize("module", [dbm, aio], ids=["dbm", "aio"])
+def test_examples_of_modules(module: object) -> None:
+    result = doctest.testmod(module)  # type: ignore[arg-type]
+    assert result.failed == 0 and result.attempted > 0
+
+
+def test_everything_public_is_documented() -> None:
+    for owner in (esker.Db, esker.Batch, esker.Snapshot):
+        for name in dir(owner):
+            if not name.startswith("_"):
+                assert f"_esker.{owner.__name__}.{name}" in REFERENCE, name
+    for name in esker.__all__:
+        if hasattr(_esker, name) and not name.startswith("_"):
+            assert f"_esker.{name}" in REFERENCE, name
+
+
+def test_open_lists_every_option() -> None:
+    tree = ast.parse((PACKAGE / "_esker.pyi").read_text())
+    (function,) = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "open"]
+    assert [argument.arg for argument in function.args.kwonlyargs] == list(esker.option_names())
+
+
+def run(*arguments: str | Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", *map(str, arguments)],
+        cwd=HERE.parent,
+        env={**os.environ, "MYPYPATH": str(PACKAGE.parent)},
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_mypy_strict(tmp_path: Path) -> None:
+    run("mypy", "--strict", "--cache-dir", tmp_path, PACKAGE, HERE)
+
+
+def test_stubs_match_the_built_module(tmp_path: Path) -> None:
+    config = tmp_path / "mypy.ini"
+    config.write_text(f"[mypy]\ncache_dir = {tmp_path}\n")
+    run("mypy.stubtest", "esker", "--mypy-config-file", config)
