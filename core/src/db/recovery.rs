@@ -71,11 +71,11 @@ pub fn recover(
     let state = recovered.state.clone();
     let replayed = replay_log(&env, dir, &identity, &state, options)?;
     let shared = assemble(env, dir, options, lock, identity, &state, &recovered.numbers, &replayed);
+    let highest = highest_seqno(&state, &replayed);
     if options.read_only {
-        shared.publish(SeqNo::MAX);
+        shared.publish(highest);
         return Ok(shared);
     }
-    let highest = highest_seqno(&state, &replayed);
     let above = highest.checked_add(SEQNO_GAP).ok_or_else(|| {
         Error::new(ErrorKind::Unsupported, "the sequence numbers of this database are used up").with_file(dir)
     })?;
