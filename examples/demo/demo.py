@@ -19,7 +19,7 @@ from model import Model, rows_of
 from source import write_characters
 
 # Small memory and levels, so that 40 MB show what a large database looks like inside.
-OPTIONS = ["memory_budget=8MiB", "level_base_size=4MiB", "target_file_size=1MiB"]
+OPTIONS = {"memory_budget": "8MiB", "level_base_size": "4MiB", "target_file_size": "1MiB"}
 
 
 def arguments() -> argparse.Namespace:
@@ -58,7 +58,7 @@ def load_while_killing(loader: Loader, rows: int, kills: int, seed: int) -> tupl
 
 def compared(loader: Loader, run: Run, model: Model, rows: int) -> Run:
     """Opens what a life of the loader left, and compares all of it with the source."""
-    with esker.open(str(loader.directory)) as db:
+    with esker.open(str(loader.directory), **OPTIONS) as db:
         judge(run, model, db.items(), rows)
     tell(run)
     return run

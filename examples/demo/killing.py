@@ -37,11 +37,12 @@ class Loader:
     directory: Path
     file: Path
     rows_per_batch: int
-    options: list[str]
+    options: dict[str, str]
 
     def start(self, first_row: int) -> subprocess.Popen[str]:
-        arguments = [self.command, self.directory, self.file, str(first_row), str(self.rows_per_batch), *self.options]
-        return subprocess.Popen([str(a) for a in arguments], stdout=subprocess.PIPE, text=True)
+        settings = [f"{name}={value}" for name, value in self.options.items()]
+        arguments = [self.command, self.directory, self.file, first_row, self.rows_per_batch, *settings]
+        return subprocess.Popen([str(argument) for argument in arguments], stdout=subprocess.PIPE, text=True)
 
     def live(self, first_row: int, kill_at: int | None, opening_seconds: float | None) -> Run:
         """One life: killed at the first acknowledgement of ``kill_at`` rows or more, or so long after its start."""
