@@ -8,6 +8,8 @@ cd "$ROOT"
 TARGET="$ROOT/target"
 VENV="$TARGET/venv"
 export CARGO_TARGET_DIR="$TARGET"
+# One interpreter for every build of the Python module, or it would be built again and again.
+if [ -x "$VENV/bin/python" ]; then export PYO3_PYTHON="$VENV/bin/python"; fi
 export CARGO_TERM_COLOR="${CARGO_TERM_COLOR:-never}"
 
 # The first Python of 3.11 or newer: $PYTHON, then python3, then by version.
