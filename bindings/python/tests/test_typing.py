@@ -79,7 +79,7 @@ def run(*arguments: str | Path) -> None:
 
 
 def test_mypy_strict(tmp_path: Path) -> None:
-    run("mypy", "--strict", "--cache-dir", tmp_path, PACKAGE, HERE)
+    run("mypy", "--strict", "--cache-dir", tmp_path, PACKAGE, HERE, HERE.parents[2] / "examples" / "python")
 
 
 def test_stubs_match_the_built_module(tmp_path: Path) -> None:
