@@ -39,7 +39,8 @@ fn open(disk: &SimFs, script: &Script) -> Result<Db, esker::Error> {
 /// Opens what a crash left, or several in a row.
 fn check_image(disk: &SimFs, script: &Script, journal: &Journal, point: &CrashPoint, images: &[CrashImage]) {
     let place = || format!("{}: crash {point}, {images:?}", script.name);
-    let kept_all = images.iter().all(|image| *image == CrashImage::Everything);
+    // Of a process that died every written byte is left; what follows it may still lose what was never synced.
+    let kept_all = images.iter().all(|image| matches!(image, CrashImage::Everything | CrashImage::Killed));
     let legal = journal.legal(point.op, point.inside, kept_all);
     let db = open(disk, script).unwrap_or_else(|error| panic!("{}: {error:?}", place()));
     let found = contents(&db).unwrap_or_else(|error| panic!("{}: {error:?}", place()));

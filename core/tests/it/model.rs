@@ -258,7 +258,7 @@ impl World {
     fn kill(&mut self) {
         self.snapshots.clear();
         self.cursors.clear();
-        self.disk = self.disk.crash(CrashImage::Everything);
+        self.disk = self.disk.crash(CrashImage::Killed);
         self.db = open(&self.disk, &self.clock, &self.options);
     }
 

@@ -28,7 +28,7 @@ impl Life {
 
     /// The process dies; every written byte stays.
     pub fn kill(self) -> Life {
-        self.crash(CrashImage::Everything)
+        self.crash(CrashImage::Killed)
     }
 
     /// Dies with `image` of the disk, and opens what is left.
