@@ -68,6 +68,11 @@ impl Db {
         self.shared().health.is_closed()
     }
 
+    /// `Ok` while calls can be made: `Closed` after a close, `Forked` in a forked child.
+    pub fn check_open(&self) -> Result<()> {
+        self.shared().health.check_open()
+    }
+
     /// The directory.
     pub fn path(&self) -> &Path {
         &self.shared().dir

@@ -1,0 +1,185 @@
+//! Care of a database: pushing work to disk, numbers, checks, and its end.
+//!
+//! # In the header
+//! Care
+//!
+//! The engine flushes and compacts by itself; these are for programs that want it now, or want to look.
+
+use std::ffi::c_char;
+
+use engine::{Db, Error, ErrorKind, Result, StatsFormat, VerifyReport};
+
+use crate::bytes::{array, path, text};
+use crate::db::{engine, esker_db};
+use crate::error::{ErrorOut, esker_error};
+use crate::family::{default_only, esker_cf};
+use crate::handle::borrow;
+use crate::options::esker_options;
+use crate::out::Out;
+use crate::panic::boundary;
+use crate::status::{ESKER_OK, esker_status};
+use crate::value::esker_value;
+
+/// Makes everything written so far survive a power cut.
+///
+/// @param[in]  db     the database
+/// @param[out] error  [own] NULL, or where to put the error
+/// @return ESKER_OK, ESKER_INVALID_ARGUMENT, ESKER_IO, ESKER_CLOSED, ESKER_READ_ONLY, ESKER_NO_SPACE,
+///         ESKER_POISONED, ESKER_FORKED, ESKER_PANIC
+///
+/// Threads: any number at once. Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn esker_sync(db: *const esker_db, error: *mut *mut esker_error) -> esker_status {
+    // SAFETY: conventions 6 and 9.
+    let (error, db) = unsafe { (ErrorOut::new(error), engine(db)) };
+    boundary("esker_sync", error, || {
+        db?.sync()?;
+        Ok(ESKER_OK)
+    })
+}
+
+/// Writes what is in memory to tables, and returns when that is done.
+///
+/// @param[in]  db     the database
+/// @param[in]  cf     NULL: the default column family
+/// @param[out] error  [own] NULL, or where to put the error
+/// @return ESKER_OK, ESKER_INVALID_ARGUMENT, ESKER_IO, ESKER_CLOSED, ESKER_READ_ONLY, ESKER_NO_SPACE,
+///         ESKER_POISONED, ESKER_FORKED, ESKER_UNSUPPORTED, ESKER_BUSY, ESKER_CANCELLED, ESKER_PANIC
+///
+/// Threads: any number at once. Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn esker_flush(
+    db: *const esker_db,
+    cf: *const esker_cf,
+    error: *mut *mut esker_error,
+) -> esker_status {
+    // SAFETY: conventions 6 and 9.
+    let (error, db) = unsafe { (ErrorOut::new(error), engine(db)) };
+    boundary("esker_flush", error, || {
+        default_only(cf)?;
+        db?.flush()?;
+        Ok(ESKER_OK)
+    })
+}
+
+/// Compacts the keys from `start` on and before `end`, and returns when that is done: deleted data is gone from the
+/// disk after it.
+///
+/// @param[in]  db                the database
+/// @param[in]  cf                NULL: the default column family
+/// @param[in]  start, start_len  NULL, 0: from the first key on
+/// @param[in]  end, end_len      NULL, 0: up to the last key
+/// @param[out] error             [own] NULL, or where to put the error
+/// @return ESKER_OK, ESKER_INVALID_ARGUMENT, ESKER_IO, ESKER_CORRUPTION, ESKER_CLOSED, ESKER_READ_ONLY,
+///         ESKER_NO_SPACE, ESKER_POISONED, ESKER_FORKED, ESKER_UNSUPPORTED, ESKER_BUSY, ESKER_CANCELLED, ESKER_PANIC
+///
+/// Threads: any number at once. Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn esker_compact_range(
+    db: *const esker_db,
+    cf: *const esker_cf,
+    start: *const u8,
+    start_len: usize,
+    end: *const u8,
+    end_len: usize,
+    error: *mut *mut esker_error,
+) -> esker_status {
+    // SAFETY: conventions 6 and 9.
+    let (error, db) = unsafe { (ErrorOut::new(error), engine(db)) };
+    // SAFETY: convention 7.
+    let (from, to) = unsafe { (array(start, start_len, "start"), array(end, end_len, "end")) };
+    boundary("esker_compact_range", error, || {
+        default_only(cf)?;
+        let (from, to) = (from?, to?);
+        db?.compact_range((!start.is_null()).then_some(from), (!end.is_null()).then_some(to))?;
+        Ok(ESKER_OK)
+    })
+}
+
+/// Numbers about a database: levels, memory, cache, stalls, what was read and written.
+///
+/// @param[in]  db      the database
+/// @param[in]  format  "text" for people, "json" or "prometheus" for programs; NULL: "text"
+/// @param[out] value   [own] the text, to free with esker_value_free(); NULL unless ESKER_OK
+/// @param[out] error   [own] NULL, or where to put the error
+/// @return ESKER_OK, ESKER_INVALID_ARGUMENT, ESKER_CLOSED, ESKER_FORKED, ESKER_PANIC
+///
+/// Threads: any number at once. Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn esker_stats(
+    db: *const esker_db,
+    format: *const c_char,
+    value: *mut *mut esker_value,
+    error: *mut *mut esker_error,
+) -> esker_status {
+    let format = if format.is_null() { c"text".as_ptr() } else { format };
+    // SAFETY: conventions 6 to 9.
+    let (error, value, db, format) =
+        unsafe { (ErrorOut::new(error), Out::new(value), engine(db), text(format, "format")) };
+    boundary("esker_stats", error, || {
+        let mut value = value.required("value")?;
+        let (db, format) = (db?, StatsFormat::parse(format?)?);
+        value.give(esker_value::text(db.stats()?.render(format)));
+        Ok(ESKER_OK)
+    })
+}
+
+/// Reads and checks every file of a database that is not open. Writes nothing.
+///
+/// @param[in]  path     a C string, in the encoding of the file system
+/// @param[in]  options  NULL; in this version no option has a meaning here
+/// @param[out] report   [own] what was checked, as text, to free with esker_value_free(); NULL unless ESKER_OK
+/// @param[out] error    [own] NULL, or where to put the error: with ESKER_CORRUPTION it has the file and offset of
+///                      the first problem, and its message is the whole report
+/// @return ESKER_OK (all is well), ESKER_CORRUPTION, ESKER_NOT_FOUND (with an error: no database there),
+///         ESKER_INVALID_ARGUMENT, ESKER_IO, ESKER_LOCKED, ESKER_FORKED, ESKER_FORMAT, ESKER_PANIC
+///
+/// Threads: any. Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn esker_verify(
+    path: *const c_char,
+    options: *const esker_options,
+    report: *mut *mut esker_value,
+    error: *mut *mut esker_error,
+) -> esker_status {
+    // SAFETY: conventions 6 to 9.
+    let (error, report, path, _options) =
+        unsafe { (ErrorOut::new(error), Out::new(report), self::path(path), borrow(options)) };
+    boundary("esker_verify", error, || {
+        let mut report = report.required("report")?;
+        report.give(esker_value::text(verdict(&Db::verify(path?)?)?));
+        Ok(ESKER_OK)
+    })
+}
+
+/// The text of a report without problems; problems are one error, about the first of them.
+fn verdict(report: &VerifyReport) -> Result<String> {
+    let Some(first) = report.problems.first() else { return Ok(report.render()) };
+    let mut error = Error::new(ErrorKind::Corruption, report.render());
+    if let Some(file) = first.file() {
+        error = error.with_file(file);
+    }
+    Err(first.offset().into_iter().fold(error, Error::with_offset))
+}
+
+/// Removes a database that is not open. Its directory stays, and so does every file in it that is not the database's.
+///
+/// @param[in]  path     a C string, in the encoding of the file system
+/// @param[in]  options  NULL; in this version no option has a meaning here
+/// @param[out] error    [own] NULL, or where to put the error
+/// @return ESKER_OK (also if there is none), ESKER_INVALID_ARGUMENT, ESKER_IO, ESKER_LOCKED, ESKER_PANIC
+///
+/// Threads: any. Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn esker_destroy(
+    path: *const c_char,
+    options: *const esker_options,
+    error: *mut *mut esker_error,
+) -> esker_status {
+    // SAFETY: conventions 6 to 9.
+    let (error, path, _options) = unsafe { (ErrorOut::new(error), self::path(path), borrow(options)) };
+    boundary("esker_destroy", error, || {
+        Db::destroy(path?)?;
+        Ok(ESKER_OK)
+    })
+}

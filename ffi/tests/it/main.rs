@@ -1,0 +1,11 @@
+//! The C face, tested as its users meet it: C and C++ programs, compiled here and run against the built library.
+
+mod abuse;
+mod c_programs;
+mod crash;
+mod docs;
+mod examples;
+mod header;
+mod library_file;
+mod prototypes;
+mod support;

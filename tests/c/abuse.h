@@ -1,0 +1,114 @@
+/*
+ * What the generated program of ffi/tests/it/abuse.rs needs around its calls: every kind of handle in a good state, and
+ * the checks that hold after any call, however wrong its arguments were.
+ */
+#ifndef ABUSE_H
+#define ABUSE_H
+
+#include "xtest.h"
+
+/* One good object of every kind; and a closed database with an iterator that outlived it. */
+static struct fixture {
+    const char *path, *sound;
+    esker_db *db, *closed;
+    esker_iter *iter, *dead_iter;
+    esker_snapshot *snapshot;
+    esker_value *value;
+    esker_batch *batch, *other_batch;
+    esker_options *options;
+    esker_read_options *read_options;
+    esker_write_options *write_options;
+    esker_error *error;
+} F;
+
+/* What an output holds before a call: nothing that may be there after a failure. */
+#define GARBAGE ((void *)(uintptr_t)0xdead)
+
+static inline esker_iter *fresh_iter(void) {
+    esker_iter *iter = NULL;
+    CHECK_OK(esker_iter_new(F.db, NULL, NULL, &iter, &error));
+    CHECK_PLAIN(ESKER_OK, esker_iter_seek_to_first(iter));
+    return iter;
+}
+
+static inline esker_snapshot *fresh_snapshot(void) {
+    esker_snapshot *snapshot = NULL;
+    CHECK_OK(esker_snapshot_new(F.db, &snapshot, &error));
+    return snapshot;
+}
+
+static inline esker_value *fresh_value(void) {
+    esker_value *value = NULL;
+    CHECK_OK(esker_get(F.db, NULL, B("k"), NULL, &value, &error));
+    return value;
+}
+
+static inline esker_error *fresh_error(void) {
+    esker_error *error = NULL;
+    CHECK(esker_options_set(F.options, "no such option", "", &error) == ESKER_INVALID_ARGUMENT);
+    return error;
+}
+
+static inline esker_batch *fresh_batch(void) {
+    esker_batch *batch = esker_batch_new();
+    CHECK_OK(esker_batch_put(batch, NULL, B("k"), B("v"), &error));
+    return batch;
+}
+
+/* Sees to a sound database at F.sound, which is not open. */
+static inline void make_sound(void) {
+    CHECK_OK(esker_close(xtest_open(F.sound), &error));
+}
+
+static inline void setup(const char *dir) {
+    F.path = xtest_path(dir, "db");
+    F.sound = xtest_path(dir, "sound");
+    F.db = xtest_open(F.path);
+    xtest_put(F.db, "k", "value");
+    F.dead_iter = fresh_iter();
+    F.closed = F.db;
+    CHECK_OK(esker_close(F.closed, &error));
+    CHECK_PLAIN(ESKER_CLOSED, esker_iter_next(F.dead_iter));
+    F.db = xtest_open(F.path);
+    F.options = esker_options_new();
+    F.read_options = esker_read_options_new();
+    F.write_options = esker_write_options_new();
+    F.iter = fresh_iter();
+    F.snapshot = fresh_snapshot();
+    F.value = fresh_value();
+    F.error = fresh_error();
+    F.batch = fresh_batch();
+    F.other_batch = fresh_batch();
+}
+
+/* Whatever was done, the library still works, and everything can be freed. */
+static inline void teardown(void) {
+    if (esker_is_closed(F.db)) F.db = xtest_open(F.path);
+    xtest_put(F.db, "after", "abuse");
+    CHECK(xtest_has(F.db, "after", "abuse", NULL));
+    esker_iter_free(F.iter);
+    esker_iter_free(F.dead_iter);
+    esker_snapshot_free(F.snapshot);
+    esker_value_free(F.value);
+    esker_error_free(F.error);
+    esker_batch_free(F.batch);
+    esker_batch_free(F.other_batch);
+    esker_options_free(F.options);
+    esker_read_options_free(F.read_options);
+    esker_write_options_free(F.write_options);
+    CHECK_OK(esker_close(F.db, &error));
+}
+
+/* `status` is one of those whose bits are in `expected`, and `error`, unless it is GARBAGE and was not passed, goes with it. */
+static inline void verdict(const char *call, esker_status status, uint32_t expected, esker_error *error) {
+    if (status < 0 || status > 31 || (expected >> status & 1U) == 0)
+        xtest_fail(__FILE__, __LINE__, call, esker_status_name(status));
+    if (error == GARBAGE) return;
+    if (status == ESKER_OK && error != NULL) xtest_fail(__FILE__, __LINE__, call, "ESKER_OK with an error");
+    if (status != ESKER_OK && status != ESKER_NOT_FOUND && error == NULL)
+        xtest_fail(__FILE__, __LINE__, call, "a failure without an error");
+    if (error != NULL && esker_error_code(error) != status) xtest_fail(__FILE__, __LINE__, call, "another error");
+    esker_error_free(error);
+}
+
+#endif

@@ -1,0 +1,100 @@
+/* Care: flush, sync, compaction, statistics, verification and the end of a database. */
+#include "xtest.h"
+
+#include <sys/stat.h>
+
+static int exists(const char *path) {
+    struct stat info;
+    return stat(path, &info) == 0;
+}
+
+/* Changes one byte of a file; a second time, changes it back. */
+static void damage(const char *path, const char *file) {
+    FILE *f = fopen(xtest_path(path, file), "r+b");
+    CHECK(f != NULL);
+    CHECK(fseek(f, 3, SEEK_SET) == 0);
+    int byte = fgetc(f);
+    CHECK(byte != EOF && fseek(f, 3, SEEK_SET) == 0);
+    CHECK(fputc(byte ^ 0x10, f) != EOF && fclose(f) == 0);
+}
+
+int main(int argc, char **argv) {
+    char *path = xtest_path(xtest_dir(argc, argv), "db");
+    esker_db *db = xtest_open(path);
+    esker_value *text = NULL;
+    esker_error *told = NULL;
+    char key[16];
+
+    PHASE("flush, sync and compaction change nothing that is read");
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 1000; i++) {
+            snprintf(key, sizeof key, "%06d", i * 3 + round);
+            xtest_put(db, key, "some value");
+        }
+        CHECK_OK(esker_sync(db, &error));
+        CHECK_OK(esker_flush(db, NULL, &error));
+    }
+    CHECK_OK(esker_compact_range(db, NULL, B("000100"), B("000200"), &error));
+    CHECK_OK(esker_compact_range(db, NULL, NULL, 0, B("000200"), &error));
+    CHECK_OK(esker_compact_range(db, NULL, NULL, 0, NULL, 0, &error));
+    for (int i = 0; i < 3000; i++) {
+        snprintf(key, sizeof key, "%06d", i);
+        CHECK(xtest_has(db, key, "some value", NULL));
+    }
+
+    PHASE("statistics in every format, text by default");
+    static const char *const formats[] = {"text", "json", "prometheus"};
+    for (size_t i = 0; i < 3; i++) {
+        CHECK_OK(esker_stats(db, formats[i], &text, &error));
+        size_t len = 0;
+        CHECK(strlen((const char *)esker_value_data(text, &len)) == len && len > 100);
+        CHECK((i != 1) || *esker_value_data(text, NULL) == '{');
+        CHECK((i != 2) || xtest_contains(text, "# TYPE esker_"));
+        esker_value_free(text);
+    }
+    CHECK_OK(esker_stats(db, NULL, &text, &error));
+    esker_value_free(text);
+    CHECK_STATUS(ESKER_INVALID_ARGUMENT, esker_stats(db, "yaml", &text, &error));
+    CHECK(text == NULL);
+
+    PHASE("an open database is neither verified nor destroyed");
+    CHECK_STATUS(ESKER_LOCKED, esker_verify(path, NULL, &text, &error));
+    CHECK_STATUS(ESKER_LOCKED, esker_destroy(path, NULL, &error));
+    CHECK(text == NULL && xtest_has(db, "000001", "some value", NULL));
+    CHECK_OK(esker_close(db, &error));
+
+    PHASE("a sound database is verified with a report");
+    CHECK_OK(esker_verify(path, NULL, &text, &error));
+    CHECK(xtest_contains(text, "table"));
+    esker_value_free(text);
+
+    PHASE("a flipped bit is found, and the error says where");
+    db = xtest_open(path);
+    CHECK_OK(esker_close(db, &error));
+    damage(path, "CURRENT");
+    CHECK(esker_verify(path, NULL, &text, &told) == ESKER_CORRUPTION);
+    CHECK(text == NULL && told != NULL && strstr(esker_error_file(told), "CURRENT") != NULL);
+    esker_error_free(told);
+    told = NULL;
+    CHECK(esker_open(path, NULL, &db, &told) == ESKER_CORRUPTION);
+    CHECK(db == NULL && strstr(esker_error_message(told), "CURRENT") != NULL);
+    esker_error_free(told);
+    damage(path, "CURRENT");
+
+    PHASE("destroy removes the database and nothing else");
+    FILE *own = fopen(xtest_path(path, "notes.txt"), "w");
+    CHECK(own != NULL && fputs("mine", own) >= 0 && fclose(own) == 0);
+    CHECK_OK(esker_destroy(path, NULL, &error));
+    CHECK(exists(xtest_path(path, "notes.txt")) && !exists(xtest_path(path, "CURRENT")));
+    CHECK(remove(xtest_path(path, "notes.txt")) == 0);
+    db = xtest_open(path);
+    CHECK(xtest_has(db, "000001", NULL, NULL));
+    CHECK_OK(esker_close(db, &error));
+    CHECK_OK(esker_destroy(path, NULL, &error));
+
+    PHASE("a database that is not there");
+    CHECK_STATUS(ESKER_NOT_FOUND, esker_verify(path, NULL, &text, &error));
+    CHECK_OK(esker_destroy(path, NULL, &error));
+    CHECK_OK(esker_destroy(xtest_path(path, "no such directory"), NULL, &error));
+    return 0;
+}
