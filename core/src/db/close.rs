@@ -9,9 +9,12 @@ use crate::db::obsolete;
 use crate::db::state::Shared;
 use crate::db::switch;
 use crate::error::{Error, ErrorKind, Result};
+use crate::key::order::Order;
 use crate::memtable::Memtable;
-use crate::util::sync::Arc;
+use crate::table::BlockCache;
+use crate::util::sync::{Arc, OnceLock};
 use crate::version::super_version::SuperVersion;
+use crate::version::table_cache::TableCache;
 use crate::version::version::Version;
 
 /// Closes the database, whatever it returns. `Closed` if it was closed already.
@@ -54,14 +57,21 @@ fn finish(shared: &Shared) -> Result<()> {
 fn release(shared: &Shared) {
     *shared.manifest.lock() = None;
     shared.commit.lock().wal = None;
+    // Clearing the caches would keep the room they had: they go with the super versions, when the last reader lets go.
+    let tables = Arc::new(TableCache::new(Arc::clone(&shared.env.fs), &shared.dir, 1, Arc::new(BlockCache::new(0))));
     for family in shared.all_families() {
-        let memtable = Arc::new(Memtable::new(&family.order));
-        let version = Arc::new(Version::empty(family.order.clone()));
-        family.replace(|_| SuperVersion::new(memtable, Vec::new(), version));
+        family.replace(|_| nothing(&tables));
     }
     shared.obsolete.lock().clear();
-    shared.tables.clear();
-    shared.blocks.set_capacity(0);
     // Last: whoever waits for the directory finds nothing of ours in motion.
     *shared.lock.lock() = None;
+}
+
+/// What a closed family holds. Its parts are those of every closed database: a handle may be kept for long after the close,
+/// and then costs little.
+fn nothing(tables: &Arc<TableCache>) -> SuperVersion {
+    static NOTHING: OnceLock<(Arc<Memtable>, Arc<Version>)> = OnceLock::new();
+    let (memtable, version) =
+        NOTHING.get_or_init(|| (Arc::new(Memtable::new(&Order::Bytewise)), Arc::new(Version::empty(Order::Bytewise))));
+    SuperVersion::new(Arc::clone(memtable), Vec::new(), Arc::clone(version), Arc::clone(tables))
 }

@@ -13,7 +13,7 @@ pub fn open_cursor(shared: &Arc<Shared>, family: &Family, options: &ReadOptions)
     let (current, view) = read::view_of(shared, family, options)?;
     let bounds = bounds_of(family, options)?;
     shared.counters.iterators.bump();
-    let sources = current.sources(&bounds, view.seqno, &shared.tables, options.fill_cache)?;
+    let sources = current.sources(&bounds, view.seqno, options.fill_cache)?;
     Ok(Iter::new(Arc::clone(&shared.health), family.order.clone(), view, bounds, sources))
 }
 

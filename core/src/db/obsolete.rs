@@ -24,7 +24,7 @@ pub fn remove_unused(shared: &Shared) {
         unused.iter().map(|file| file.number).collect()
     };
     for number in unused {
-        shared.tables.evict(number);
+        shared.tables().evict(number);
         remove_files(shared, &[FileKind::Table(number)]);
     }
 }

@@ -58,7 +58,7 @@ fn get_at(
     options: &ReadOptions,
 ) -> Result<Option<Pinned>> {
     shared.counters.gets.bump();
-    let found = current.get(key, view, &shared.tables, options.fill_cache)?;
+    let found = current.get(key, view, options.fill_cache)?;
     if found.is_some() {
         shared.counters.gets_found.bump();
     }

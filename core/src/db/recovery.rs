@@ -163,17 +163,18 @@ fn assemble(
     numbers: &Arc<FileNumbers>,
     replayed: &Replayed,
 ) -> Arc<Shared> {
+    let blocks = Arc::new(BlockCache::new(cache_capacity(options)));
+    let tables = TableCache::new(Arc::clone(&env.fs), dir, options.max_open_files as usize, blocks);
+    let tables = Arc::new(tables);
     let families: BTreeMap<FamilyId, Arc<Family>> = state
         .families
         .iter()
-        .map(|(id, family)| (*id, Arc::new(make_family(*id, &family.version, replayed))))
+        .map(|(id, family)| (*id, Arc::new(make_family(*id, &family.version, &tables, replayed))))
         .collect();
     let default_family = families.get(&FamilyId::DEFAULT).cloned().unwrap_or_else(|| {
         let empty = Arc::new(crate::version::version::Version::empty(Order::Bytewise));
-        Arc::new(make_family(FamilyId::DEFAULT, &empty, replayed))
+        Arc::new(make_family(FamilyId::DEFAULT, &empty, &tables, replayed))
     });
-    let blocks = Arc::new(BlockCache::new(cache_capacity(options)));
-    let tables = TableCache::new(Arc::clone(&env.fs), dir, options.max_open_files as usize, Arc::clone(&blocks));
     let commit = CommitState { next_seqno: SeqNo::ZERO, wal: None, next_segment: None, seal_segment: false };
     Arc::new(Shared {
         dir: dir.to_path_buf(),
@@ -183,8 +184,6 @@ fn assemble(
         health: Arc::new(Health::new(options.read_only)),
         counters: Counters::default(),
         snapshots: Arc::default(),
-        blocks,
-        tables: Arc::new(tables),
         background: Background::new(env.executor),
         sync_queue: Default::default(),
         visible: AtomicU64::new(0),
@@ -207,12 +206,17 @@ fn cache_capacity(options: &Options) -> u64 {
     options.memory_budget / 2
 }
 
-fn make_family(id: FamilyId, version: &Arc<crate::version::version::Version>, replayed: &Replayed) -> Family {
+fn make_family(
+    id: FamilyId,
+    version: &Arc<crate::version::version::Version>,
+    tables: &Arc<TableCache>,
+    replayed: &Replayed,
+) -> Family {
     let order = version.order().clone();
     let mut immutables = replayed.memtables.get(&id).cloned().unwrap_or_default();
     immutables.reverse();
     let memtable = Arc::new(Memtable::new(&order));
-    Family::new(id, order, SuperVersion::new(memtable, immutables, Arc::clone(version)))
+    Family::new(id, order, SuperVersion::new(memtable, immutables, Arc::clone(version), Arc::clone(tables)))
 }
 
 /// The edit that ends recovery, and everything it names.

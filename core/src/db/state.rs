@@ -33,7 +33,6 @@ use crate::key::family::FamilyId;
 use crate::key::order::Order;
 use crate::key::sequence::SeqNo;
 use crate::options::Options;
-use crate::table::BlockCache;
 use crate::util::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::util::sync::{Arc, Mutex, RwLock};
 use crate::version::file_meta::FileMeta;
@@ -111,8 +110,6 @@ pub struct Shared {
     pub health: Arc<Health>,
     pub counters: Counters,
     pub snapshots: Arc<SnapshotList>,
-    pub blocks: Arc<BlockCache>,
-    pub tables: Arc<TableCache>,
     pub background: Background,
     pub sync_queue: SyncQueue,
     /// Every commit up to this number is visible to new reads.
@@ -169,6 +166,11 @@ impl Shared {
     /// The path of a file of this database.
     pub fn path_of(&self, kind: FileKind) -> PathBuf {
         self.dir.join(kind.name())
+    }
+
+    /// What opens the tables, the same for all families. After a close it is an empty one, see `db/close.rs`.
+    pub fn tables(&self) -> Arc<TableCache> {
+        Arc::clone(self.default_family.current().tables())
     }
 
     /// All families, by number.

@@ -205,15 +205,16 @@ fn memory(shared: &Shared) -> Vec<(&'static str, StatValue)> {
     let active: usize = families.iter().map(|f| f.memtable().approximate_bytes()).sum();
     let immutable: usize = families.iter().flat_map(|f| f.immutables()).map(|m| m.approximate_bytes()).sum();
     let waiting: usize = families.iter().map(|f| f.immutables().len()).sum();
+    let tables = shared.tables();
     [
         ("memory_budget_bytes", shared.options.memory_budget),
         ("memtable_bytes", active as u64),
         ("immutable_memtables", waiting as u64),
         ("immutable_memtable_bytes", immutable as u64),
-        ("block_cache_bytes", shared.blocks.used_bytes()),
-        ("block_cache_hits_total", shared.blocks.hits()),
-        ("block_cache_misses_total", shared.blocks.misses()),
-        ("open_tables", shared.tables.open_count() as u64),
+        ("block_cache_bytes", tables.blocks().used_bytes()),
+        ("block_cache_hits_total", tables.blocks().hits()),
+        ("block_cache_misses_total", tables.blocks().misses()),
+        ("open_tables", tables.open_count() as u64),
         ("snapshots", shared.snapshots.count() as u64),
         ("obsolete_tables", shared.obsolete.lock().len() as u64),
     ]

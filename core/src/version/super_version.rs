@@ -41,6 +41,8 @@ pub struct SuperVersion {
     /// Newest first.
     immutables: Vec<Arc<Memtable>>,
     version: Arc<Version>,
+    /// Opens the tables. Here, so that a close lets go of the caches by the same swap that lets go of everything else.
+    tables: Arc<TableCache>,
 }
 
 /// What an iterator walks over: every entry in order, and the tombstones over them.
@@ -53,8 +55,13 @@ pub struct Sources {
 
 impl SuperVersion {
     /// Of these parts; immutables newest first.
-    pub fn new(memtable: Arc<Memtable>, immutables: Vec<Arc<Memtable>>, version: Arc<Version>) -> SuperVersion {
-        SuperVersion { memtable, immutables, version }
+    pub fn new(
+        memtable: Arc<Memtable>,
+        immutables: Vec<Arc<Memtable>>,
+        version: Arc<Version>,
+        tables: Arc<TableCache>,
+    ) -> SuperVersion {
+        SuperVersion { memtable, immutables, version, tables }
     }
 
     /// The memtable that takes writes.
@@ -72,21 +79,26 @@ impl SuperVersion {
         &self.version
     }
 
+    /// What opens the tables, and the cache of their blocks.
+    pub fn tables(&self) -> &Arc<TableCache> {
+        &self.tables
+    }
+
     /// The same with `memtable` for writes, and the old one waiting for its flush.
     pub fn with_new_memtable(&self, memtable: Arc<Memtable>) -> SuperVersion {
         let mut immutables = vec![Arc::clone(&self.memtable)];
         immutables.extend_from_slice(&self.immutables);
-        SuperVersion { memtable, immutables, version: Arc::clone(&self.version) }
+        SuperVersion { memtable, immutables, version: Arc::clone(&self.version), tables: Arc::clone(&self.tables) }
     }
 
     /// The same with the tables of `version`, which hold what is in the immutables that `flushed` names.
     pub fn with_version(&self, version: Arc<Version>, flushed: impl Fn(&Arc<Memtable>) -> bool) -> SuperVersion {
         let immutables = self.immutables.iter().filter(|memtable| !flushed(memtable)).cloned().collect();
-        SuperVersion { memtable: Arc::clone(&self.memtable), immutables, version }
+        SuperVersion { memtable: Arc::clone(&self.memtable), immutables, version, tables: Arc::clone(&self.tables) }
     }
 
     /// The value of `user_key` for `view`.
-    pub fn get(&self, user_key: &[u8], view: &View, tables: &TableCache, fill_cache: bool) -> Result<Option<Pinned>> {
+    pub fn get(&self, user_key: &[u8], view: &View, fill_cache: bool) -> Result<Option<Pinned>> {
         let mut covering = SeqNo::ZERO;
         for memtable in self.memtables() {
             covering = covering.max(memtable.covering_tombstone(user_key, view.seqno));
@@ -101,7 +113,7 @@ impl SuperVersion {
                 Verdict::KeepLooking => {}
             }
         }
-        self.get_from_tables(user_key, view, covering, tables, fill_cache)
+        self.get_from_tables(user_key, view, covering, fill_cache)
     }
 
     fn get_from_tables(
@@ -109,18 +121,17 @@ impl SuperVersion {
         user_key: &[u8],
         view: &View,
         mut covering: SeqNo,
-        tables: &TableCache,
         fill_cache: bool,
     ) -> Result<Option<Pinned>> {
         let hash = key_hash(user_key);
         for file in self.candidates(user_key, view.seqno) {
-            let table = tables.get(file, self.version.order())?;
+            let table = self.tables.get(file, self.version.order())?;
             if file.range_tombstones > 0 && !cfg!(planted = "forget-range-tombstones") {
                 covering = covering.max(table.tombstones().covering(user_key, view.seqno));
             }
             let found = table.get(user_key, hash, view.seqno, fill_cache)?;
             let verdict = view.resolve(user_key, found.as_ref().map(borrow), covering);
-            match verdict.map_err(|error| error.with_file(tables.path_of(file.number)))? {
+            match verdict.map_err(|error| error.with_file(self.tables.path_of(file.number)))? {
                 Verdict::Value { skip } => {
                     return found.ok_or_else(no_value).and_then(|found| strip(found.2, skip)).map(Some);
                 }
@@ -145,7 +156,7 @@ impl SuperVersion {
 
     /// Everything that an iterator of a view of `view` within `bounds` has to look at. Tables of level 0 are opened here, those
     /// below when the iterator gets to them.
-    pub fn sources(&self, bounds: &Bounds, view: SeqNo, tables: &Arc<TableCache>, fill_cache: bool) -> Result<Sources> {
+    pub fn sources(&self, bounds: &Bounds, view: SeqNo, fill_cache: bool) -> Result<Sources> {
         let order = self.version.order();
         let span = KeySpan::between(bounds.lower.as_deref(), bounds.upper.as_deref());
         let mut children: Vec<Box<dyn InternalIterator>> = Vec::new();
@@ -158,7 +169,7 @@ impl SuperVersion {
             }
         }
         for file in self.version.overlapping(Level::ZERO, &span) {
-            let table = tables.get(&file, order)?;
+            let table = self.tables.get(&file, order)?;
             if file.range_tombstones > 0 {
                 tombstones.push(Arc::clone(table.tombstones()) as Arc<dyn TombstoneSource>);
             }
@@ -171,10 +182,16 @@ impl SuperVersion {
             }
             if self.version.has_tombstones(level) {
                 let files = &self.version.level(level)[range.clone()];
-                let source = LevelTombstones::of(tables, order, files);
+                let source = LevelTombstones::of(&self.tables, order, files);
                 tombstones.extend(source.map(|source| Arc::new(source) as Arc<dyn TombstoneSource>));
             }
-            children.push(Box::new(LevelIter::of_level(&self.version, level, range, Arc::clone(tables), fill_cache)));
+            children.push(Box::new(LevelIter::of_level(
+                &self.version,
+                level,
+                range,
+                Arc::clone(&self.tables),
+                fill_cache,
+            )));
         }
         let merged = MergingIterator::new(order, children);
         Ok(Sources { merged, tombstones: CoveringTombstones::new(order, view, tombstones) })

@@ -18,7 +18,6 @@ use crate::memtable::Memtable;
 use crate::util::sync::Arc;
 use crate::version::file_meta::FileMeta;
 use crate::version::super_version::{Sources, SuperVersion};
-use crate::version::table_cache::TableCache;
 use crate::version::table_cache::testing::{Contents, cache, dir, disk, put, write_table};
 use crate::version::version::{Levels, Version};
 
@@ -108,7 +107,6 @@ fn contents(writes: &[(u64, Write)], from: &[u8], to: &[u8]) -> Contents {
 
 struct Fixture {
     sim: SimFs,
-    tables: Arc<TableCache>,
     current: SuperVersion,
 }
 
@@ -142,9 +140,8 @@ fn spread(rng: &mut Rng, history: &[Write]) -> Fixture {
     table(&mut levels, 0, &contents(part(4), b"", b"z"));
     table(&mut levels, 0, &contents(part(3), b"", b"z"));
     let version = Arc::new(Version::new(Order::Bytewise, levels).unwrap());
-    let current = SuperVersion::new(memtable(part(6)), vec![memtable(part(5))], version);
-    let tables = cache(&sim, 3);
-    Fixture { sim, tables, current }
+    let current = SuperVersion::new(memtable(part(6)), vec![memtable(part(5))], version, cache(&sim, 3));
+    Fixture { sim, current }
 }
 
 /// Walks `sources` as an iterator over the database does.
@@ -178,18 +175,18 @@ fn every_key_in_every_view_is_what_the_model_says() {
     for seed in 0..60 {
         let mut rng = Rng::new(seed);
         let history = history(&mut rng, 80);
-        let Fixture { sim: _sim, tables, current } = spread(&mut rng, &history);
+        let Fixture { sim: _sim, current } = spread(&mut rng, &history);
         for view_seqno in 0..=history.len() as u64 {
             let time_ms = rng.below(200);
             let view = View { seqno: seq(view_seqno), time_ms };
             let model = model(&history, view_seqno, time_ms);
             for k in 0..KEYS {
-                let found = current.get(&key(k), &view, &tables, true).unwrap();
+                let found = current.get(&key(k), &view, true).unwrap();
                 assert_eq!(found.as_deref(), model.get(&k).map(|v| &v[..]), "seed {seed}, view {view_seqno}, key {k}");
             }
             let (lower, upper) = (rng.below(KEYS), rng.below(KEYS));
             for bounds in [Bounds::ALL, Bounds::new(Some(key(lower)), Some(key(upper)))] {
-                let mut sources = current.sources(&bounds, view.seqno, &tables, false).unwrap();
+                let mut sources = current.sources(&bounds, view.seqno, false).unwrap();
                 let within = |k: &[u8]| bounds.contains(&Order::Bytewise, k);
                 let mut walked = walk(&mut sources, &view);
                 walked.retain(|(k, _)| within(k));
@@ -219,11 +216,11 @@ fn a_lookup_opens_no_more_tables_than_it_must() {
         &Contents { points: vec![put("b", 1, "v"), put("n", 1, "old")], ranges: Vec::new() },
     ));
     let version = Arc::new(Version::new(Order::Bytewise, levels).unwrap());
-    let current = SuperVersion::new(memtable(&[]), Vec::new(), version);
     let opens = |user_key: &str, view: u64| {
         let tables = cache(&sim, 10);
+        let current = SuperVersion::new(memtable(&[]), Vec::new(), Arc::clone(&version), Arc::clone(&tables));
         let view = View { seqno: seq(view), time_ms: 0 };
-        let found = current.get(user_key.as_bytes(), &view, &tables, true).unwrap();
+        let found = current.get(user_key.as_bytes(), &view, true).unwrap();
         (found.map(|value| String::from_utf8(value.to_vec()).unwrap()), tables.opens())
     };
     assert_eq!(opens("b", 50), (Some("newest".to_owned()), 1));
@@ -245,17 +242,17 @@ fn damage_is_an_error_that_names_the_file_and_never_absence() {
     ));
     levels[2].push(write_table(&sim, 2, &Contents { points: vec![put("a", 1, "old")], ranges: Vec::new() }));
     let version = Arc::new(Version::new(Order::Bytewise, levels).unwrap());
-    let current = SuperVersion::new(memtable(&[]), Vec::new(), version);
+    let current = || SuperVersion::new(memtable(&[]), Vec::new(), Arc::clone(&version), cache(&sim, 4));
     let view = View { seqno: SeqNo::MAX, time_ms: 0 };
     let path = dir().join("000001.sst");
     sim.open(&path, OpenMode::ReadWrite).unwrap().write_at(&[0x55; 4], 10).unwrap();
-    let error = current.get(b"a", &view, &cache(&sim, 4), true).unwrap_err();
+    let error = current().get(b"a", &view, true).unwrap_err();
     assert_eq!((error.kind(), error.file()), (ErrorKind::Corruption, Some(&*path)));
     sim.remove(&path).unwrap();
-    let tables = cache(&sim, 4);
-    let error = current.get(b"a", &view, &tables, true).unwrap_err();
+    let current = current();
+    let error = current.get(b"a", &view, true).unwrap_err();
     assert_eq!((error.kind(), error.file()), (ErrorKind::Corruption, Some(&*path)));
-    let mut sources = current.sources(&Bounds::ALL, view.seqno, &tables, true).unwrap();
+    let mut sources = current.sources(&Bounds::ALL, view.seqno, true).unwrap();
     sources.merged.seek_to_first();
     assert!(!sources.merged.valid());
     assert_eq!(sources.merged.status().unwrap_err().kind(), ErrorKind::Corruption);
@@ -265,18 +262,19 @@ fn damage_is_an_error_that_names_the_file_and_never_absence() {
 fn changes_make_new_super_versions_and_leave_the_old_ones_alone() {
     let first = memtable(&[(1, Write::Put(1))]);
     let empty = Arc::new(Version::empty(Order::Bytewise));
-    let before = SuperVersion::new(Arc::clone(&first), Vec::new(), Arc::clone(&empty));
+    let sim = disk();
+    let tables = cache(&sim, 4);
+    let before = SuperVersion::new(Arc::clone(&first), Vec::new(), Arc::clone(&empty), Arc::clone(&tables));
     let switched = before.with_new_memtable(memtable(&[]));
     assert!(Arc::ptr_eq(&switched.immutables()[0], &first) && switched.memtable().is_empty());
-    let sim = disk();
     let mut levels = Levels::default();
     levels[0].push(write_table(&sim, 1, &contents(&[(1, Write::Put(1))], b"", b"z")));
     let flushed = Arc::new(Version::new(Order::Bytewise, levels).unwrap());
     let after = switched.with_version(flushed, |memtable| Arc::ptr_eq(memtable, &first));
     assert!(after.immutables().is_empty());
-    let (view, tables) = (View { seqno: seq(1), time_ms: 0 }, cache(&sim, 4));
+    let view = View { seqno: seq(1), time_ms: 0 };
     for (current, opened) in [(&before, 0), (&switched, 0), (&after, 1)] {
-        assert_eq!(current.get(&key(1), &view, &tables, true).unwrap().as_deref(), Some(&b"1"[..]));
+        assert_eq!(current.get(&key(1), &view, true).unwrap().as_deref(), Some(&b"1"[..]));
         assert_eq!(tables.opens(), opened);
     }
     assert_eq!(before.immutables().len(), 0);

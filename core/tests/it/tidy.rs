@@ -247,6 +247,9 @@ fn unsafe_without_a_reason_is_caught() {
         "without // SAFETY:",
         "// SAFETY: owned.\nunsafe impl Send for A {}",
     );
+    let pattern = "fn f() {\n    // SAFETY: nothing happens.\n    let (a, b) = unsafe { g() };\n}";
+    let bare = "fn f() {\n    let (a, b) = unsafe { g() };\n}";
+    catches("core/src/env/os_fs.rs", bare, "without // SAFETY:", pattern);
     let two = "fn f() {\n    // SAFETY: nothing happens.\n    unsafe { g() };\n    unsafe { g() };\n}";
     assert!(said("core/src/env/os_fs.rs", two).contains("os_fs.rs:5: "), "one comment serves one block");
 }

@@ -135,7 +135,17 @@ fn check_unsafe(source: &Source, tokens: &[Token<'_>], findings: &mut Vec<Findin
 /// Whether the comment above the statement that holds the token at `at` says why it is safe.
 fn has_safety_comment(source: &Source, tokens: &[Token<'_>], at: usize) -> bool {
     // The statement starts after the last mark that ends one; a comment between that mark and here belongs to it.
-    let previous = (0..at).rev().find(|i| [";", "{", "}", ","].contains(&tokens[*i].text));
+    // What stands in brackets that are closed before the token, as in `let (a, b) = unsafe`, ends nothing.
+    let mut depth = 0usize;
+    let previous = (0..at).rev().find(|i| {
+        match tokens[*i].text {
+            ")" | "]" => depth += 1,
+            "(" | "[" => depth = depth.saturating_sub(1),
+            ";" | "{" | "}" | "," => return depth == 0,
+            _ => {}
+        }
+        false
+    });
     let from = previous.map_or(0, |i| tokens[i].line);
     let to = tokens[at].line;
     source.comments.iter().any(|(line, text)| {
