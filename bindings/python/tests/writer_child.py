@@ -12,6 +12,7 @@ from typing import Any
 import esker
 import records
 
+SYNC_EVERY = 16
 OPTIONS: dict[str, Any] = {"memtable_size": "32KiB", "wal_segment_size": "64KiB", "block_size": "1KiB", "target_file_size": "32KiB"}
 
 
@@ -23,7 +24,7 @@ def work(db: esker.Db, writer: int) -> None:
     number = records.last_number(db, writer)
     while True:
         number += 1
-        records.write(db, writer, number, "sync" if number % 16 == 0 else "buffered")
+        records.write(db, writer, number, "sync" if number % SYNC_EVERY == 0 else "buffered")
         say(f"ack {writer} {number}")
         if writer == 0 and number % 120 == 0:
             say("compacting")
