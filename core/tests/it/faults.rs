@@ -149,6 +149,21 @@ fn strike_everywhere(script: &Script) {
     assert!(strikes > 0);
 }
 
+#[test]
+fn two_runs_of_a_script_do_the_same_operations_reads_included() {
+    let ops = |script: &Script| {
+        let faulty = FaultFs::over_sim(&SimFs::new(SEED));
+        let counter = faulty.clone();
+        drop(run(script, Arc::new(faulty.clone()), &move || counter.op_count(), true));
+        faulty.ops()
+    };
+    for script in scripts() {
+        let (first, second) = (ops(&script), ops(&script));
+        let differs = first.iter().zip(&second).position(|(a, b)| a != b);
+        assert_eq!((differs, first.len()), (None, second.len()), "{}", script.name);
+    }
+}
+
 macro_rules! one_test_per_script {
     ($($test:ident = $index:literal;)*) => {
         $(#[test]
