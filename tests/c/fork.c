@@ -2,6 +2,7 @@
 #define _XOPEN_SOURCE 700
 #include "xtest.h"
 
+#include <pthread.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -64,11 +65,49 @@ static void check_harmless(struct handles *h) {
     CHECK_OK(esker_close(h->db, &error));
 }
 
+/* Enough work that background threads of the child's own come and go. */
 static void check_own(const char *path) {
-    esker_db *db = xtest_open(path);
-    xtest_put(db, "mine", "value");
-    CHECK(xtest_has(db, "mine", "value", NULL));
+    esker_db *db = xtest_open_with(path, "memtable_size", "64KiB");
+    char key[16];
+    for (int i = 0; i < 3000; i++) {
+        snprintf(key, sizeof key, "%d", i);
+        xtest_put(db, key, "a value of the child, long enough to fill a memtable now and then");
+    }
+    CHECK_OK(esker_flush(db, NULL, &error));
+    CHECK_OK(esker_compact_range(db, NULL, NULL, 0, NULL, 0, &error));
+    CHECK(xtest_has(db, "2999", "a value of the child, long enough to fill a memtable now and then", NULL));
     CHECK_OK(esker_close(db, &error));
+}
+
+/* The parent's threads, in calls and asleep at any moment of a fork. */
+static void *write_until_closed(void *db) {
+    char key[16];
+    for (int i = 0;; i++) {
+        snprintf(key, sizeof key, "load%d", i % 1000);
+        if (esker_put(db, NULL, B(key), B("a value of the parent"), NULL, NULL) != ESKER_OK) return NULL;
+        if (i % 500 == 0) esker_flush(db, NULL, NULL);
+    }
+}
+
+static void fork_under_load(const char *path, const char *childs) {
+    esker_db *db = xtest_open_with(path, "memtable_size", "64KiB");
+    pthread_t threads[4];
+    for (int i = 0; i < 4; i++) CHECK(pthread_create(&threads[i], NULL, write_until_closed, db) == 0);
+    for (int round = 0; round < 10; round++) {
+        int result = 0;
+        pid_t child = fork();
+        CHECK(child >= 0);
+        if (child == 0) {
+            alarm(60);
+            CHECK_STATUS(ESKER_FORKED, esker_put(db, NULL, B("k"), B("v"), NULL, &error));
+            check_own(childs);
+            _exit(0);
+        }
+        CHECK(waitpid(child, &result, 0) == child);
+        if (!WIFEXITED(result) || WEXITSTATUS(result) != 0) xtest_fail(__FILE__, __LINE__, "the child", "died");
+    }
+    CHECK_OK(esker_close(db, &error));
+    for (int i = 0; i < 4; i++) CHECK(pthread_join(threads[i], NULL) == 0);
 }
 
 int main(int argc, char **argv) {
@@ -103,7 +142,7 @@ int main(int argc, char **argv) {
 
     PHASE("in the parent: everything goes on, and the directory is still locked");
     xtest_put(h.db, "after", "fork");
-    CHECK(xtest_has(h.db, "in memory", "value", NULL) && xtest_has(h.db, "mine", NULL, NULL));
+    CHECK(xtest_has(h.db, "in memory", "value", NULL) && xtest_has(h.db, "2999", NULL, NULL));
     CHECK_PLAIN(ESKER_OK, esker_iter_next(h.iter));
     CHECK(xtest_at(h.iter, "k", "value"));
     child = fork();
@@ -124,5 +163,8 @@ int main(int argc, char **argv) {
     h.db = xtest_open(path);
     CHECK(xtest_has(h.db, "after", "fork", NULL) && xtest_has(h.db, "k", "value", NULL));
     CHECK_OK(esker_close(h.db, &error));
+
+    PHASE("forks while four threads write");
+    fork_under_load(xtest_path(argv[1], "load"), childs);
     return 0;
 }

@@ -10,31 +10,43 @@ pub use std::sync::atomic as machine_atomic;
 
 #[cfg(not(any(loom, shuttle)))]
 mod imp {
+    use std::sync::{PoisonError, TryLockError};
+
+    pub use std::sync::MutexGuard;
     pub use std::sync::atomic;
     pub use std::thread;
 
-    pub use parking_lot::{MutexGuard, RwLockReadGuard, RwLockWriteGuard};
+    pub use parking_lot::{RwLockReadGuard, RwLockWriteGuard};
 
     /// Mutual exclusion without poisoning.
+    ///
+    /// One of std, whose sleepers are known to the kernel alone. parking_lot keeps a table of all sleepers of the process. A
+    /// forked child inherits it with the parent's threads in it, which do not exist there and whose stacks it gives to
+    /// threads of its own; a database that the child opens for itself would walk that table. The read-write lock below is
+    /// parking_lot's all the same: nobody sleeps on one for longer than a pointer takes to swap.
     #[derive(Default, Debug)]
-    pub struct Mutex<T: ?Sized>(parking_lot::Mutex<T>);
+    pub struct Mutex<T: ?Sized>(std::sync::Mutex<T>);
 
     impl<T> Mutex<T> {
         /// A free lock around `value`.
         pub const fn new(value: T) -> Self {
-            Mutex(parking_lot::Mutex::new(value))
+            Mutex(std::sync::Mutex::new(value))
         }
     }
 
     impl<T: ?Sized> Mutex<T> {
         /// Waits for the lock.
         pub fn lock(&self) -> MutexGuard<'_, T> {
-            self.0.lock()
+            self.0.lock().unwrap_or_else(PoisonError::into_inner)
         }
 
         /// The lock if it is free now.
         pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
-            self.0.try_lock()
+            match self.0.try_lock() {
+                Ok(guard) => Some(guard),
+                Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+                Err(TryLockError::WouldBlock) => None,
+            }
         }
     }
 
@@ -63,28 +75,27 @@ mod imp {
 
     /// Waiting for a change of what a [`Mutex`] protects.
     #[derive(Default, Debug)]
-    pub struct Condvar(parking_lot::Condvar);
+    pub struct Condvar(std::sync::Condvar);
 
     impl Condvar {
         /// A condition nobody waits for.
         pub const fn new() -> Self {
-            Condvar(parking_lot::Condvar::new())
+            Condvar(std::sync::Condvar::new())
         }
 
         /// Frees the lock, sleeps until notified, takes the lock again.
-        pub fn wait<'a, T>(&self, mut guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
-            self.0.wait(&mut guard);
-            guard
+        pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+            self.0.wait(guard).unwrap_or_else(PoisonError::into_inner)
         }
 
         /// The same, for at most `timeout`; true if it ran out.
         pub fn wait_timeout<'a, T>(
             &self,
-            mut guard: MutexGuard<'a, T>,
+            guard: MutexGuard<'a, T>,
             timeout: std::time::Duration,
         ) -> (MutexGuard<'a, T>, bool) {
-            let timed_out = self.0.wait_for(&mut guard, timeout).timed_out();
-            (guard, timed_out)
+            let (guard, result) = self.0.wait_timeout(guard, timeout).unwrap_or_else(PoisonError::into_inner);
+            (guard, result.timed_out())
         }
 
         /// Wakes all waiters.
