@@ -1,4 +1,4 @@
-//! Locks, atomics and threads. The only file that names `std::sync`, `std::thread` or `parking_lot`: under `cfg(loom)` and
+//! Locks, atomics and threads. The only file that names `std::sync` or `std::thread`: under `cfg(loom)` and
 //! `cfg(shuttle)` the same names are the model checker's, so that the code under test is the code that ships.
 //!
 //! Locks here do not poison: a panic in a writing path poisons the *database* (see `db/`), which says why; a lock cannot.
@@ -10,20 +10,18 @@ pub use std::sync::atomic as machine_atomic;
 
 #[cfg(not(any(loom, shuttle)))]
 mod imp {
-    use std::sync::{PoisonError, TryLockError};
-
-    pub use std::sync::MutexGuard;
     pub use std::sync::atomic;
     pub use std::thread;
 
-    pub use parking_lot::{RwLockReadGuard, RwLockWriteGuard};
+    // The standard library's locks keep who waits inside the lock. parking_lot keeps it in one table for the whole process, and
+    // a forked child inherits the entries of threads that it does not have: its first own threads went through them for ever.
+    pub use std::sync::{MutexGuard, RwLockReadGuard, RwLockWriteGuard};
+
+    fn never_poisoned<T>(result: std::sync::LockResult<T>) -> T {
+        result.unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
 
     /// Mutual exclusion without poisoning.
-    ///
-    /// One of std, whose sleepers are known to the kernel alone. parking_lot keeps a table of all sleepers of the process. A
-    /// forked child inherits it with the parent's threads in it, which do not exist there and whose stacks it gives to
-    /// threads of its own; a database that the child opens for itself would walk that table. The read-write lock below is
-    /// parking_lot's all the same: nobody sleeps on one for longer than a pointer takes to swap.
     #[derive(Default, Debug)]
     pub struct Mutex<T: ?Sized>(std::sync::Mutex<T>);
 
@@ -37,39 +35,39 @@ mod imp {
     impl<T: ?Sized> Mutex<T> {
         /// Waits for the lock.
         pub fn lock(&self) -> MutexGuard<'_, T> {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner)
+            never_poisoned(self.0.lock())
         }
 
         /// The lock if it is free now.
         pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
             match self.0.try_lock() {
                 Ok(guard) => Some(guard),
-                Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-                Err(TryLockError::WouldBlock) => None,
+                Err(std::sync::TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+                Err(std::sync::TryLockError::WouldBlock) => None,
             }
         }
     }
 
     /// Many readers or one writer, without poisoning.
     #[derive(Default, Debug)]
-    pub struct RwLock<T: ?Sized>(parking_lot::RwLock<T>);
+    pub struct RwLock<T: ?Sized>(std::sync::RwLock<T>);
 
     impl<T> RwLock<T> {
         /// A free lock around `value`.
         pub const fn new(value: T) -> Self {
-            RwLock(parking_lot::RwLock::new(value))
+            RwLock(std::sync::RwLock::new(value))
         }
     }
 
     impl<T: ?Sized> RwLock<T> {
         /// Waits until no writer holds the lock.
         pub fn read(&self) -> RwLockReadGuard<'_, T> {
-            self.0.read()
+            never_poisoned(self.0.read())
         }
 
         /// Waits until nobody holds the lock.
         pub fn write(&self) -> RwLockWriteGuard<'_, T> {
-            self.0.write()
+            never_poisoned(self.0.write())
         }
     }
 
@@ -85,7 +83,7 @@ mod imp {
 
         /// Frees the lock, sleeps until notified, takes the lock again.
         pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
-            self.0.wait(guard).unwrap_or_else(PoisonError::into_inner)
+            never_poisoned(self.0.wait(guard))
         }
 
         /// The same, for at most `timeout`; true if it ran out.
@@ -94,7 +92,7 @@ mod imp {
             guard: MutexGuard<'a, T>,
             timeout: std::time::Duration,
         ) -> (MutexGuard<'a, T>, bool) {
-            let (guard, result) = self.0.wait_timeout(guard, timeout).unwrap_or_else(PoisonError::into_inner);
+            let (guard, result) = never_poisoned(self.0.wait_timeout(guard, timeout));
             (guard, result.timed_out())
         }
 
