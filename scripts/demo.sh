@@ -5,16 +5,13 @@
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
 PROFILE=${PROFILE:-release}
-case "$PROFILE" in
-  dev) built="$TARGET/debug" ;;
-  *) built="$TARGET/$PROFILE" ;;
-esac
+built=$(profile_folder "$PROFILE")
 programs="$TARGET/demo"
 
 say "building"
 scripts/setup.sh
 cargo build --quiet --profile "$PROFILE" --package esker-ffi --package esker-cli
-VIRTUAL_ENV="$VENV" "$VENV/bin/maturin" develop --quiet --profile "$PROFILE" --manifest-path bindings/python/Cargo.toml
+install_python_package "$PROFILE"
 
 mkdir -p "$programs"
 warnings=(-O2 -Wall -Wextra -pedantic -Werror)

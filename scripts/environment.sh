@@ -34,4 +34,16 @@ library_file() {
   esac
 }
 
+# Where cargo puts what it builds with a profile.
+profile_folder() {
+  if [ "$1" = dev ]; then echo "$TARGET/debug"; else echo "$TARGET/$1"; fi
+}
+
+# Builds the Python package with a profile and puts it into target/venv; says something only if that fails.
+install_python_package() {
+  local log="$TARGET/maturin.log"
+  VIRTUAL_ENV="$VENV" "$VENV/bin/maturin" develop --profile "$1" --manifest-path bindings/python/Cargo.toml >"$log" 2>&1 ||
+    { cat "$log"; return 1; }
+}
+
 say() { printf '\n== %s\n' "$*"; }

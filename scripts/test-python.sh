@@ -4,5 +4,5 @@ source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
 scripts/setup.sh
 # The tests' profile, so that the engine is compiled once for all languages.
-VIRTUAL_ENV="$VENV" "$VENV/bin/maturin" develop --quiet --manifest-path bindings/python/Cargo.toml
+install_python_package dev
 "$VENV/bin/python" -m pytest bindings/python/tests "$@"

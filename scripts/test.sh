@@ -21,19 +21,20 @@ part() {
   fi
 }
 
-# The closing lines of the runners in LOG: cargo test, nextest, pytest.
+# The closing lines of the runners in LOG: cargo test, nextest, pytest, our own.
 summary_lines() {
-  grep -aE '^test result: |^ +Summary \[|^=+ .*(passed|failed|error).* =+$|SKIPPED: ' "$1" || true
+  grep -aE '^test result: |^ +Summary \[|^=+ .*(passed|failed|error).* =+$|^install: |SKIPPED: ' "$1" || true
 }
 
 part setup scripts/setup.sh
 part check scripts/check.sh
 part rust scripts/test-rust.sh
-[ -d bindings/python ] && part python scripts/test-python.sh
-[ -d bindings/python ] && [ -d ffi ] && part demo env PROFILE=dev scripts/demo.sh --small
+part python scripts/test-python.sh
+part install env PROFILE=dev scripts/test-install.sh
+part demo env PROFILE=dev scripts/demo.sh --small
 
 say "summary"
-for log in rust python demo; do
+for log in rust python install demo; do
   [ -f "$LOGS/$log.log" ] && summary_lines "$LOGS/$log.log" | sed -E "s/^ +//"
 done
 printf '%s\n' "${done_parts[@]}"
