@@ -23,7 +23,7 @@ part() {
 
 # The closing lines of the runners in LOG: cargo test, nextest, pytest, our own.
 summary_lines() {
-  grep -aE '^test result: |^ +Summary \[|^=+ .*(passed|failed|error).* =+$|^install: |SKIPPED: ' "$1" || true
+  grep -aE '^test result: |^ +Summary \[|^(=+ )?[0-9]+ (passed|failed|error).* in [0-9.]+s|^install: |SKIPPED: ' "$1" || true
 }
 
 part setup scripts/setup.sh
