@@ -239,7 +239,7 @@ impl Iter {
             if self.bounds.ends_before(&self.order, entry.user_key) {
                 return Ok(());
             }
-            let invisible = entry.seqno > self.view.seqno;
+            let invisible = !self.view.sees(entry.seqno);
             if invisible || skip.as_deref().is_some_and(|skip| skip == entry.user_key) {
                 self.sources.merged.next();
                 continue;
@@ -308,7 +308,7 @@ impl Iter {
             if entry.user_key != key {
                 return Ok(newest);
             }
-            if entry.seqno <= self.view.seqno {
+            if self.view.sees(entry.seqno) {
                 newest = Some((entry.seqno, entry.kind, merged.pinned_value()));
             }
             merged.prev();

@@ -97,7 +97,7 @@ fn append_and_apply(
     let count = u64::from(batch.count());
     let first = commit.next_seqno;
     let exhausted = || Error::new(ErrorKind::Unsupported, "the sequence numbers of this database are used up");
-    let next = first.checked_add(count).ok_or_else(exhausted)?;
+    let next = first.checked_add(count).filter(|next| *next <= SeqNo::FIRST_OWN).ok_or_else(exhausted)?;
     // From the first byte in the log on, a panic must not leave a record that memory does not know.
     let guard = PoisonOnPanic::new(&shared.health, "a commit");
     let logged = request.durability != Durability::None;

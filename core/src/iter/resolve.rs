@@ -11,7 +11,7 @@
 //! tombstone at 7 hides what is below 7), view 9 the put at 9.
 //!
 //! Invariants: a tombstone at `s` hides what is below `s`; an expired put is a delete, so it hides what is older; a view never
-//! sees a number above its own. Pure functions, no threads, no I/O.
+//! sees a number above its own, but for the writes of the transaction it reads for. Pure functions, no threads, no I/O.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::kind::Kind;
@@ -44,15 +44,21 @@ pub enum Verdict {
 }
 
 impl View {
+    /// Whether it sees what was written at `seqno`. The uncommitted writes of a transaction ([`SeqNo::is_own`]) are in no source
+    /// but those that its own reads are given, so whoever meets one may see it.
+    pub fn sees(&self, seqno: SeqNo) -> bool {
+        seqno <= self.seqno || seqno.is_own()
+    }
+
     /// What `entry` (its number, kind and stored value), or the lack of one, says about `user_key`. `covering` is the newest
     /// tombstone over the key that this view sees, zero if there is none, among the sources that are as new as the entry's.
     pub fn resolve(&self, user_key: &[u8], entry: Option<(SeqNo, Kind, &[u8])>, covering: SeqNo) -> Result<Verdict> {
-        debug_assert!(covering <= self.seqno, "a tombstone that the view does not see");
+        debug_assert!(self.sees(covering), "a tombstone that the view does not see");
         let Some((seqno, kind, value)) = entry else {
             // Older sources hold only what was written before the tombstone.
             return Ok(if covering > SeqNo::ZERO { Verdict::Absent } else { Verdict::KeepLooking });
         };
-        if seqno > self.seqno {
+        if !self.sees(seqno) {
             return Ok(Verdict::KeepLooking);
         }
         if seqno < covering {
@@ -192,6 +198,17 @@ mod tests {
         let zeroed: (SeqNo, Kind, &[u8]) = (SeqNo::ZERO, Kind::Put, b"v");
         assert_eq!(at(0).resolve(b"k", Some(zeroed), SeqNo::ZERO).unwrap(), Verdict::Value { skip: 0 });
         assert_eq!(at(1).resolve(b"k", Some(zeroed), seqno(1)).unwrap(), Verdict::Absent);
+    }
+
+    #[test]
+    fn uncommitted_writes_are_seen_and_hide_what_is_committed() {
+        let own = SeqNo::FIRST_OWN;
+        let put: (SeqNo, Kind, &[u8]) = (own, Kind::Put, b"mine");
+        assert_eq!(at(3).resolve(b"k", Some(put), SeqNo::ZERO).unwrap(), Verdict::Value { skip: 0 });
+        assert_eq!(at(3).resolve(b"k", Some((seqno(2), Kind::Put, b"v")), own).unwrap(), Verdict::Absent);
+        let next = own.checked_add(1).unwrap();
+        assert_eq!(at(3).resolve(b"k", Some((next, Kind::Put, b"v")), own).unwrap(), Verdict::Value { skip: 0 });
+        assert!(!at(3).sees(seqno(4)) && !at(3).sees(own.saturating_prev()));
     }
 
     #[test]

@@ -11,6 +11,9 @@ impl SeqNo {
     pub const ZERO: SeqNo = SeqNo(0);
     /// Above every write: a view of it sees everything.
     pub const MAX: SeqNo = SeqNo((1 << 56) - 1);
+    /// No commit gets this number or one above it: they are for the writes of a transaction that has not committed, which only
+    /// its own reads meet. As many as a batch can have entries.
+    pub const FIRST_OWN: SeqNo = SeqNo((1 << 56) - (1 << 32));
 
     /// The number `n`, if it fits.
     pub fn new(n: u64) -> Option<SeqNo> {
@@ -25,6 +28,11 @@ impl SeqNo {
     /// The number `n` later, if there is one. 2^56 writes are 2 000 years at a million a second.
     pub fn checked_add(self, n: u64) -> Option<SeqNo> {
         SeqNo::new(self.0.checked_add(n)?)
+    }
+
+    /// Whether it is that of a write which is not committed yet.
+    pub fn is_own(self) -> bool {
+        self >= SeqNo::FIRST_OWN
     }
 
     /// The number before this one; zero has none below.
