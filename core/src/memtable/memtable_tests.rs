@@ -8,7 +8,7 @@ use crate::iter::internal::InternalIterator;
 use crate::iter::merging::MergingIterator;
 use crate::iter::resolve::{Verdict, View};
 use crate::iter::vec_iter::Rng;
-use crate::key::internal::{internal_key, seek_key};
+use crate::key::internal::{self, internal_key, seek_key};
 use crate::key::kind::Kind;
 use crate::key::order::Order;
 use crate::key::sequence::SeqNo;
