@@ -7,7 +7,7 @@
 //! | 0 | [`error`] |
 //! | 1 | `util` |
 //! | 2 | `key`, [`env`] |
-//! | 3 | `iter` |
+//! | 3 | `iter`, [`merge`] |
 //! | 4 | `record`, `batch` |
 //! | 5 | `wal`, `memtable`, `table` |
 //! | 6 | `version` |
@@ -24,6 +24,7 @@ pub mod error;
 mod iter;
 mod key;
 mod memtable;
+pub mod merge;
 pub mod options;
 mod record;
 mod table;
@@ -38,6 +39,7 @@ pub use db::{
 pub use error::{Error, ErrorKind, Result};
 pub use key::family::FamilyId;
 pub use key::kind::Kind;
+pub use merge::{MergeOperator, Operators};
 pub use options::{Durability, Options, WriteOptions};
 pub use util::pinned::Pinned;
 

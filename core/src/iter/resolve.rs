@@ -16,6 +16,7 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::kind::Kind;
 use crate::key::sequence::SeqNo;
+use crate::util::shown_key::shown_key;
 
 /// Bytes of expiry time in front of the value of a [`Kind::PutExpiring`].
 pub const EXPIRY_LEN: usize = 8;
@@ -85,12 +86,9 @@ pub fn expiry_ms(user_key: &[u8], value: &[u8]) -> Result<u64> {
     }
 }
 
-/// Names the key in an error, or as much of it as a person will read.
+/// Names the key in an error.
 fn named(kind: ErrorKind, what: &str, user_key: &[u8]) -> Error {
-    const SHOWN: usize = 64;
-    let dots = if user_key.len() > SHOWN { "…" } else { "" };
-    let shown = user_key.get(..SHOWN).unwrap_or(user_key).escape_ascii();
-    Error::new(kind, format!("{what}, at key \"{shown}\"{dots}"))
+    Error::new(kind, format!("{what}, at key {}", shown_key(user_key)))
 }
 
 /// What the live views need of an entry, the least first.

@@ -1,7 +1,7 @@
 //! [`Setting`]: one named option of a struct of options; and setting, reading and listing by name over a table of them.
 
 use crate::error::{Error, Result};
-use crate::options::value;
+use crate::util::nearest::unknown_name;
 
 /// One named option of `T`: its documentation and how text becomes its value and back.
 pub struct Setting<T: 'static> {
@@ -33,5 +33,5 @@ pub fn get<T>(table: &[Setting<T>], target: &T, name: &str) -> Result<String> {
 
 fn find<'a, T>(table: &'a [Setting<T>], name: &str) -> Result<&'a Setting<T>> {
     let found = table.iter().find(|setting| setting.name == name);
-    found.ok_or_else(|| value::unknown_name("option", name, table.iter().map(|setting| setting.name)))
+    found.ok_or_else(|| unknown_name("option", name, table.iter().map(|setting| setting.name)))
 }

@@ -1,7 +1,4 @@
-//! Option values as text: "64KiB", "true", "buffered". Parsing says what would have been acceptable; nearest-name search
-//! turns a typing error into a suggestion.
-
-use crate::error::{Error, Result};
+//! Option values as text: "64KiB", "true", "buffered". Parsing says what would have been acceptable.
 
 /// Parses `true`/`false`, also `1`/`0`, `yes`/`no`, `on`/`off`.
 pub fn parse_bool(text: &str) -> Result<bool, String> {
@@ -45,33 +42,6 @@ pub fn size(bytes: u64) -> String {
     bytes.to_string()
 }
 
-/// An unknown name, with the nearest of `known` as a suggestion if one is near.
-pub fn unknown_name<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Error {
-    let nearest = known.map(|candidate| (distance(name, candidate), candidate)).min();
-    match nearest {
-        Some((d, candidate)) if d <= 1 + name.len() / 3 => {
-            Error::invalid(format!("unknown {what} \"{name}\"; did you mean \"{candidate}\"?"))
-        }
-        _ => Error::invalid(format!("unknown {what} \"{name}\"")),
-    }
-}
-
-/// Levenshtein distance: how many letters to add, drop or change.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, cb) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(ca != *cb);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,13 +55,5 @@ mod tests {
         assert!(parse_size("64KB", 0, u64::MAX).is_err());
         assert!(parse_size("99999999999GiB", 0, u64::MAX).is_err());
         assert!(parse_size("", 0, u64::MAX).is_err());
-    }
-
-    #[test]
-    fn a_typing_error_is_answered_with_the_right_name() {
-        let known = ["memory_budget", "read_only"];
-        let error = unknown_name("option", "memory_buget", known.into_iter());
-        assert_eq!(error.message(), "unknown option \"memory_buget\"; did you mean \"memory_budget\"?");
-        assert_eq!(unknown_name("option", "zzz", known.into_iter()).message(), "unknown option \"zzz\"");
     }
 }

@@ -6,5 +6,7 @@ pub mod coding;
 pub mod doc_page;
 pub mod hash;
 pub mod metrics;
+pub mod nearest;
 pub mod pinned;
+pub mod shown_key;
 pub mod sync;

@@ -7,6 +7,7 @@ mod continuity;
 mod crash;
 mod doors;
 mod faults;
+mod merge_operators;
 mod model;
 mod no_space;
 mod regressions;

@@ -20,7 +20,7 @@ const RANKS: &[&[&str]] = &[
     &["error"],
     &["util"],
     &["key", "env"],
-    &["iter"],
+    &["iter", "merge"],
     &["record", "batch"],
     &["wal", "memtable", "table"],
     &["version"],
