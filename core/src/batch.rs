@@ -52,6 +52,8 @@ pub struct WriteBatch {
 struct Tally {
     entries: u32,
     range_deletes: u32,
+    /// Entries of another family than the default one.
+    elsewhere: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -192,24 +194,23 @@ impl WriteBatch {
         if has_value(kind) {
             put_prefixed(&mut self.data, value);
         }
-        self.tally.count(kind);
+        self.tally.count(family, kind);
         Ok(())
     }
 
-    /// `InvalidArgument` if a range delete's start lies behind its end, or a family is unknown to `order_of`. To be called once
-    /// the orders are at hand, before the batch goes anywhere; free unless there are range deletes.
-    pub(crate) fn check_ranges<'o>(&self, order_of: impl Fn(FamilyId) -> Option<&'o Order>) -> Result<()> {
-        if self.tally.range_deletes == 0 {
-            return Ok(());
-        }
+    /// Whether [`WriteBatch::check_families`] has anything to look at.
+    pub(crate) fn needs_families(&self) -> bool {
+        self.tally.range_deletes > 0 || self.tally.elsewhere > 0
+    }
+
+    /// `InvalidArgument` if a family is unknown to `order_of`, or a range delete's start lies behind its end. To be called once
+    /// the orders are at hand, before the batch goes anywhere.
+    pub(crate) fn check_families<'o>(&self, order_of: impl Fn(FamilyId) -> Option<&'o Order>) -> Result<()> {
         for entry in self.iter() {
             let entry = entry?;
-            if entry.kind != Kind::RangeDelete {
-                continue;
-            }
             let order = order_of(entry.family)
                 .ok_or_else(|| Error::invalid(format!("there is no column family {}", entry.family)))?;
-            if order.cmp(entry.key, entry.value) == Ordering::Greater {
+            if entry.kind == Kind::RangeDelete && order.cmp(entry.key, entry.value) == Ordering::Greater {
                 return Err(Error::invalid("a range to delete starts behind its end"));
             }
         }
@@ -219,7 +220,8 @@ impl WriteBatch {
     fn append_data(&mut self, data: &[u8]) -> Result<()> {
         let mut tally = self.tally;
         for entry in BatchIter::new(data) {
-            tally.count(entry?.kind);
+            let entry = entry?;
+            tally.count(entry.family, entry.kind);
         }
         self.make_room(data.len())?;
         self.data.extend_from_slice(data);
@@ -238,10 +240,11 @@ impl WriteBatch {
 }
 
 impl Tally {
-    fn count(&mut self, kind: Kind) {
+    fn count(&mut self, family: FamilyId, kind: Kind) {
         // An entry takes at least three bytes and a batch at most 2^31, so a u32 is never full.
         self.entries = self.entries.saturating_add(1);
         self.range_deletes = self.range_deletes.saturating_add(u32::from(kind == Kind::RangeDelete));
+        self.elsewhere = self.elsewhere.saturating_add(u32::from(family != FamilyId::DEFAULT));
     }
 }
 
@@ -394,7 +397,7 @@ mod tests {
         let check = |family, start: &[u8], end: &[u8]| {
             let mut batch = WriteBatch::new();
             batch.delete_range_in(FamilyId(family), start, end).unwrap();
-            batch.check_ranges(order_of).map_err(|e| e.kind())
+            batch.check_families(order_of).map_err(|e| e.kind())
         };
         assert_eq!(check(0, b"a", b"z"), Ok(()));
         assert_eq!(check(0, b"z", b"a"), Err(ErrorKind::InvalidArgument));

@@ -34,14 +34,17 @@ mod wal;
 
 pub use batch::{BatchEntry, BatchIter, WriteBatch};
 pub use db::{
-    Db, Environment, Executor, Iter, Packed, ReadOptions, Snapshot, StatValue, Stats, StatsFormat, VerifyReport,
+    ColumnFamily, Db, Environment, Executor, Iter, Packed, ReadOptions, Snapshot, StatValue, Stats, StatsFormat,
+    VerifyReport,
 };
 pub use error::{Error, ErrorKind, Result};
 pub use key::family::FamilyId;
 pub use key::kind::Kind;
+pub use key::order::Comparator;
 pub use merge::{MergeOperator, Operators};
-pub use options::{Durability, Options, WriteOptions};
+pub use options::{Durability, FamilyOptions, Options, WriteOptions};
 pub use util::pinned::Pinned;
+pub use version::orders::Orders;
 
 /// The Rust program in README.md is compiled with the documentation tests.
 #[cfg(doctest)]

@@ -9,30 +9,58 @@ use crate::memtable::Memtable;
 use crate::util::sync::Arc;
 use crate::util::sync::atomic::Ordering;
 
-/// Applies every entry of `batch` to its family's memtable; its first entry gets the number `first`.
+/// Applies every entry of `batch` to its family's memtable; its first entry gets the number `first`. Requires the commit lock.
 pub fn apply_batch(shared: &Shared, first: SeqNo, batch: &WriteBatch, logged: bool) -> Result<()> {
-    // Batches speak of one family nearly always: look the memtable up when the family changes, not per entry.
-    let mut found: Option<(FamilyId, Arc<Memtable>)> = None;
+    // A batch speaks of few families: look each one up once, not per entry.
+    let mut touched: Vec<Touched> = Vec::new();
     for (index, entry) in batch.iter().enumerate() {
         let entry = entry?;
         let seqno = number_of(first, index)?;
-        let memtable = match &found {
-            Some((family, memtable)) if *family == entry.family => memtable,
-            _ => {
-                let family = shared.family(entry.family).ok_or_else(|| unknown_family(entry.family))?;
-                let memtable = family.current().memtable().clone();
-                if !logged {
-                    memtable.note_unlogged();
-                }
-                &found.insert((entry.family, memtable)).1
+        let at = match touched.iter().rposition(|touched| touched.family == entry.family) {
+            Some(at) => at,
+            None => {
+                touched.push(Touched::find(shared, entry.family, logged)?);
+                touched.len() - 1
             }
         };
-        apply_entry(memtable, seqno, &entry)?;
-        if memtable.approximate_bytes() as u64 >= shared.memtable_limit {
-            shared.memtable_full.store(true, Ordering::Release);
-        }
+        apply_entry(&touched[at].memtable, seqno, &entry)?;
     }
+    note_growth(shared, &touched);
     Ok(())
+}
+
+/// A memtable that a batch writes to.
+struct Touched {
+    family: FamilyId,
+    memtable: Arc<Memtable>,
+    bytes_before: u64,
+}
+
+impl Touched {
+    fn find(shared: &Shared, family: FamilyId, logged: bool) -> Result<Touched> {
+        let owner = shared.family(family).ok_or_else(|| unknown_family(family))?;
+        let memtable = owner.current().memtable().clone();
+        if !logged {
+            memtable.note_unlogged();
+        }
+        let bytes_before = if memtable.is_empty() { 0 } else { memtable.approximate_bytes() as u64 };
+        Ok(Touched { family, memtable, bytes_before })
+    }
+}
+
+/// Notes that the next commit has to switch memtables, if one of them or all together have reached their limit.
+fn note_growth(shared: &Shared, touched: &[Touched]) {
+    let mut all = shared.active_memtable_bytes.load(Ordering::Relaxed);
+    let mut full = false;
+    for Touched { memtable, bytes_before, .. } in touched {
+        let bytes = memtable.approximate_bytes() as u64;
+        all = all.saturating_add(bytes.saturating_sub(*bytes_before));
+        full |= bytes >= shared.memtable_limit;
+    }
+    shared.active_memtable_bytes.store(all, Ordering::Relaxed);
+    if full || all >= shared.memtable_limit {
+        shared.memtable_full.store(true, Ordering::Release);
+    }
 }
 
 /// Applies one entry.
@@ -46,6 +74,7 @@ pub fn number_of(first: SeqNo, index: usize) -> Result<SeqNo> {
     number.ok_or_else(|| Error::new(ErrorKind::Unsupported, "the sequence numbers of this database are used up"))
 }
 
-fn unknown_family(id: FamilyId) -> Error {
+/// What a batch gets that names a family which does not exist.
+pub fn unknown_family(id: FamilyId) -> Error {
     Error::invalid(format!("the batch names column family {id}, which this database does not have"))
 }

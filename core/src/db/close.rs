@@ -9,13 +9,10 @@ use crate::db::obsolete;
 use crate::db::state::Shared;
 use crate::db::switch;
 use crate::error::{Error, ErrorKind, Result};
-use crate::key::order::Order;
 use crate::memtable::Memtable;
 use crate::table::BlockCache;
-use crate::util::sync::{Arc, OnceLock};
-use crate::version::super_version::SuperVersion;
+use crate::util::sync::Arc;
 use crate::version::table_cache::TableCache;
-use crate::version::version::Version;
 
 /// Closes the database, whatever it returns. `Closed` if it was closed already.
 pub fn close(shared: &Shared) -> Result<()> {
@@ -41,7 +38,7 @@ fn finish(shared: &Shared) -> Result<()> {
     if let Some(reason) = shared.health.poisoned() {
         return Err(reason.context("closed after an earlier failure").with_kind(ErrorKind::Poisoned));
     }
-    switch::switch_memtables(shared, Memtable::has_unlogged);
+    switch::switch_memtables(shared, |_, memtable: &Memtable| memtable.has_unlogged());
     let wal = commit.wal.take();
     commit.next_segment = None;
     let unlogged = shared.all_families().iter().any(|f| f.current().immutables().iter().any(|m| m.has_unlogged()));
@@ -59,19 +56,11 @@ fn release(shared: &Shared) {
     shared.commit.lock().wal = None;
     // Clearing the caches would keep the room they had: they go with the super versions, when the last reader lets go.
     let tables = Arc::new(TableCache::new(Arc::clone(&shared.env.fs), &shared.dir, 1, Arc::new(BlockCache::new(0))));
-    for family in shared.all_families() {
-        family.replace(|_| nothing(&tables));
+    let dropped = std::mem::take(&mut *shared.dropped.lock());
+    for family in shared.all_families().iter().chain(&dropped) {
+        family.replace(|_| obsolete::nothing(&tables));
     }
     shared.obsolete.lock().clear();
     // Last: whoever waits for the directory finds nothing of ours in motion.
     *shared.lock.lock() = None;
-}
-
-/// What a closed family holds. Its parts are those of every closed database: a handle may be kept for long after the close,
-/// and then costs little.
-fn nothing(tables: &Arc<TableCache>) -> SuperVersion {
-    static NOTHING: OnceLock<(Arc<Memtable>, Arc<Version>)> = OnceLock::new();
-    let (memtable, version) =
-        NOTHING.get_or_init(|| (Arc::new(Memtable::new(&Order::Bytewise)), Arc::new(Version::empty(Order::Bytewise))));
-    SuperVersion::new(Arc::clone(memtable), Vec::new(), Arc::clone(version), Arc::clone(tables))
 }

@@ -6,16 +6,17 @@ use crate::compaction::options::{CompactionOptions, CompressedLevels};
 use crate::compaction::picker::Picker;
 use crate::compaction::plan::{Claims, Compaction};
 use crate::compaction::writer::OutputPlace;
+use crate::db::family::Family;
 use crate::db::flushing;
 use crate::db::health::PoisonOnPanic;
 use crate::db::install;
 use crate::db::obsolete;
-use crate::db::state::{Family, Shared};
+use crate::db::state::Shared;
 use crate::env::filename::FileKind;
 use crate::error::{Error, ErrorKind, Result};
-use crate::key::order::Order;
-use crate::options::{self, Options};
+use crate::options::{self, FamilyOptions, Options};
 use crate::table::{Compression, TableOptions};
+use crate::util::sync::Arc;
 
 /// The compaction that should run next beside those that hold `claims`.
 pub fn pick(shared: &Shared, claims: &Claims) -> Option<Compaction> {
@@ -32,7 +33,11 @@ pub fn debt_bytes(shared: &Shared) -> u64 {
 /// Runs `compaction` and installs what it makes.
 pub fn run(shared: &Shared, compaction: &Compaction) -> Result<()> {
     let cancelled = || shared.background.is_stopping() || shared.health.poisoned().is_some();
-    let table = table_options(shared, &compaction.order, Compression::Lz4);
+    let Some(family) = shared.family(compaction.family) else {
+        // Dropped since it was picked: its tables are obsolete already.
+        return Ok(());
+    };
+    let table = table_options(shared, &family, Compression::Lz4);
     let new_number = || shared.numbers.allocate();
     let place = OutputPlace {
         fs: &*shared.env.fs,
@@ -63,29 +68,29 @@ fn install_outcome(shared: &Shared, compaction: &Compaction, outcome: Outcome) -
     Ok(())
 }
 
-/// How tables of this database are written.
-pub fn table_options(shared: &Shared, order: &Order, compression: Compression) -> TableOptions {
+/// How tables of `family` are written.
+pub fn table_options(shared: &Shared, family: &Family, compression: Compression) -> TableOptions {
     TableOptions {
-        block_size_bytes: shared.options.block_size as u32,
+        block_size_bytes: family.options.block_size.unwrap_or(shared.options.block_size) as u32,
         compression,
-        filter_bits_per_key: shared.options.filter_bits_per_key,
-        order: order.clone(),
+        filter_bits_per_key: family.options.filter_bits_per_key.unwrap_or(shared.options.filter_bits_per_key),
+        order: family.order.clone(),
     }
 }
 
-/// Compacts everything between `start` and `end` on the calling thread.
-pub fn compact_range(shared: &Shared, start: Option<&[u8]>, end: Option<&[u8]>) -> Result<()> {
+/// Compacts everything of `family` between `start` and `end` on the calling thread.
+pub fn compact_range(shared: &Shared, family: &Arc<Family>, start: Option<&[u8]>, end: Option<&[u8]>) -> Result<()> {
     if let (Some(start), Some(end)) = (start, end)
-        && shared.default_family.order.cmp(start, end) == std::cmp::Ordering::Greater
+        && family.order.cmp(start, end) == std::cmp::Ordering::Greater
     {
         return Err(Error::invalid("the range to compact ends before it starts"));
     }
-    flushing::flush_now(shared)?;
+    flushing::flush_now(shared, Some(family))?;
     let own = |key: Option<&[u8]>| key.map(<[u8]>::to_vec);
     let mut range = RangeCompaction::new(own(start), own(end), shared.numbers.next());
-    let family = &shared.default_family;
     loop {
         shared.health.check_writable()?;
+        family.check_readable(None)?;
         let seen = shared.background.finished();
         let step = shared.background.with_claims(|claims| {
             let step = with_picker(shared, family, claims, |picker| range.next(picker));
@@ -124,18 +129,18 @@ fn run_claimed(shared: &Shared, compaction: &Compaction) -> Result<()> {
 fn with_picker<T>(shared: &Shared, family: &Family, claims: &Claims, ask: impl FnOnce(&Picker<'_>) -> T) -> T {
     let current = family.current();
     let oldest_view = shared.live_views().oldest();
-    let options = compaction_options(&shared.options);
+    let options = compaction_options(&shared.options, &family.options);
     ask(&Picker { family: family.id, version: current.version(), options: &options, claims, oldest_view })
 }
 
 /// The compaction layer's share of the options.
-pub fn compaction_options(options: &Options) -> CompactionOptions {
+pub fn compaction_options(options: &Options, family: &FamilyOptions) -> CompactionOptions {
     CompactionOptions {
         l0_trigger: options.l0_compaction_trigger as usize,
         base_size_bytes: options.level_base_size,
         size_multiplier: u64::from(options.level_size_multiplier),
         target_file_size_bytes: options.target_file_size,
-        compressed: match options.compression {
+        compressed: match family.compression.unwrap_or(options.compression) {
             options::Compression::Auto => CompressedLevels::BelowBase,
             options::Compression::None => CompressedLevels::None,
             options::Compression::Lz4 => CompressedLevels::All,

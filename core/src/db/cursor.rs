@@ -1,9 +1,10 @@
 //! Making an iterator: bounds from the options, a view, and the sources that can hold keys within them.
 
+use crate::db::family::Family;
 use crate::db::iterator::Iter;
 use crate::db::read;
 use crate::db::read_options::ReadOptions;
-use crate::db::state::{Family, Shared};
+use crate::db::state::Shared;
 use crate::error::Result;
 use crate::iter::bounds::Bounds;
 use crate::util::sync::Arc;

@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use crate::batch::WriteBatch;
+use crate::db::column_family::ColumnFamily;
 use crate::db::environment::Environment;
 use crate::db::iterator::Iter;
 use crate::db::read_options::ReadOptions;
@@ -14,9 +15,10 @@ use crate::db::state::Shared;
 use crate::db::stats::Stats;
 use crate::db::verify::VerifyReport;
 use crate::db::write::CommitRequest;
-use crate::db::{close, compacting, cursor, destroy, flushing, open, read, stats, verify, write};
+use crate::db::{close, compacting, cursor, destroy, families, flushing, open, read, stats, verify, write};
 use crate::error::{Error, Result};
-use crate::options::{Options, WriteOptions};
+use crate::key::family::FamilyId;
+use crate::options::{FamilyOptions, Options, WriteOptions};
 use crate::util::pinned::Pinned;
 use crate::util::sync::Arc;
 
@@ -171,7 +173,7 @@ impl Db {
 
     /// Writes everything that is in memory to tables; returns when it is done.
     pub fn flush(&self) -> Result<()> {
-        flushing::flush_now(self.shared())
+        flushing::flush_now(self.shared(), None)
     }
 
     /// Makes everything acknowledged so far durable.
@@ -182,7 +184,7 @@ impl Db {
     /// Merges all that lies between `start` and `end` (`None`: no end) down to the deepest level that has data there;
     /// deleted and overwritten data in it is gone from disk when this returns, unless a snapshot still sees it.
     pub fn compact_range(&self, start: Option<&[u8]>, end: Option<&[u8]>) -> Result<()> {
-        compacting::compact_range(self.shared(), start, end)
+        compacting::compact_range(self.shared(), &self.shared().default_family, start, end)
     }
 
     /// Numbers about the database now.
@@ -193,6 +195,101 @@ impl Db {
     /// The failure that made this handle read-only, if there was one.
     pub fn poisoned(&self) -> Option<Error> {
         self.shared().health.poisoned()
+    }
+
+    /// The family every database has, which calls without a family mean.
+    pub fn default_family(&self) -> ColumnFamily {
+        families::handle(self.shared(), Arc::clone(&self.shared().default_family))
+    }
+
+    /// Creates the column family `name`, of at most 255 bytes. Its options are recorded: later opens find it as it is.
+    /// `InvalidArgument` if the name is taken or unfit.
+    pub fn create_family(&self, name: &str, options: &FamilyOptions) -> Result<ColumnFamily> {
+        families::create(self.shared(), name, options)
+    }
+
+    /// The column family `name`; `NotFound` if there is none.
+    pub fn family(&self, name: &str) -> Result<ColumnFamily> {
+        families::open(self.shared(), name)
+    }
+
+    /// Drops a column family: its keys are gone for every new read, its files as soon as no snapshot or iterator needs them.
+    /// The default family cannot be dropped.
+    pub fn drop_family(&self, family: &ColumnFamily) -> Result<()> {
+        families::drop_family(self.shared(), family)
+    }
+
+    /// The names of all column families, the oldest first: the default one leads.
+    pub fn families(&self) -> Result<Vec<String>> {
+        families::list(self.shared())
+    }
+
+    /// Sets `key` of `family` to `value`.
+    pub fn put_in(
+        &self,
+        family: &ColumnFamily,
+        key: impl AsRef<[u8]>,
+        value: impl AsRef<[u8]>,
+        options: &WriteOptions,
+    ) -> Result<()> {
+        let mut batch = WriteBatch::new();
+        batch.put_in(self.writable(family)?, key.as_ref(), value.as_ref())?;
+        self.write_with(&batch, options)
+    }
+
+    /// Removes `key` from `family`; it need not exist.
+    pub fn delete_in(&self, family: &ColumnFamily, key: impl AsRef<[u8]>, options: &WriteOptions) -> Result<()> {
+        let mut batch = WriteBatch::new();
+        batch.delete_in(self.writable(family)?, key.as_ref())?;
+        self.write_with(&batch, options)
+    }
+
+    /// Removes every key of `family` from `start` up to, not including, `end`.
+    pub fn delete_range_in(
+        &self,
+        family: &ColumnFamily,
+        start: impl AsRef<[u8]>,
+        end: impl AsRef<[u8]>,
+        options: &WriteOptions,
+    ) -> Result<()> {
+        let mut batch = WriteBatch::new();
+        batch.delete_range_in(self.writable(family)?, start.as_ref(), end.as_ref())?;
+        self.write_with(&batch, options)
+    }
+
+    /// The value of `key` in `family`, `None` if it has none.
+    pub fn get_in(
+        &self,
+        family: &ColumnFamily,
+        key: impl AsRef<[u8]>,
+        options: &ReadOptions,
+    ) -> Result<Option<Pinned>> {
+        read::get(self.shared(), family.of(&self.shared().health)?, key.as_ref(), options)
+    }
+
+    /// The values of `keys` in `family`, all as of one moment.
+    pub fn multi_get_in<K: AsRef<[u8]>>(
+        &self,
+        family: &ColumnFamily,
+        keys: &[K],
+        options: &ReadOptions,
+    ) -> Result<Vec<Result<Option<Pinned>>>> {
+        read::multi_get(self.shared(), family.of(&self.shared().health)?, keys, options)
+    }
+
+    /// A cursor over `family`.
+    pub fn iter_in(&self, family: &ColumnFamily, options: &ReadOptions) -> Result<Iter> {
+        cursor::open_cursor(self.shared(), family.of(&self.shared().health)?, options)
+    }
+
+    /// Writes everything of `family` that is in memory to tables; families that share unlogged batches with it are written too.
+    pub fn flush_family(&self, family: &ColumnFamily) -> Result<()> {
+        flushing::flush_now(self.shared(), Some(family.of(&self.shared().health)?))
+    }
+
+    /// [`Db::compact_range`] within `family`.
+    pub fn compact_range_in(&self, family: &ColumnFamily, start: Option<&[u8]>, end: Option<&[u8]>) -> Result<()> {
+        compacting::compact_range(self.shared(), family.of(&self.shared().health)?, start, end)
     }
 
     /// Removes the files of the database in `path`. The directory stays, and so do files that are not the database's.
@@ -209,6 +306,15 @@ impl Db {
 
     fn shared(&self) -> &Arc<Shared> {
         &self.owner.shared
+    }
+
+    /// The number under which a batch may name `family`.
+    fn writable(&self, family: &ColumnFamily) -> Result<FamilyId> {
+        let family = family.of(&self.shared().health)?;
+        // A closed database says so, whatever else was done with the family before.
+        self.shared().health.check_open()?;
+        family.check_readable(None)?;
+        Ok(family.id)
     }
 }
 

@@ -5,11 +5,15 @@
 //! *Order of durability.* The edit makes data of some number s durable. Where that leaves another family with unflushed data
 //! at or below s, the log must be synced through s first, or a power cut could keep the later commit and lose the earlier one.
 //! With a single family, or when all are flushed through s, nothing is left behind and no sync is needed.
+//!
+//! *Idle families.* The edit also says of every other family through which number it has everything in tables, be it that
+//! nothing was written to it since: otherwise a log that has lost its beginning would look as if it were missed there.
 
 use crate::compaction::flush;
 use crate::compaction::writer::{Abandoned, OutputPlace};
 use crate::db::background::Task;
 use crate::db::compacting;
+use crate::db::family::Family;
 use crate::db::install::{self, Flushed};
 use crate::db::obsolete;
 use crate::db::stall;
@@ -38,6 +42,10 @@ pub struct Waiting {
 }
 
 impl Waiting {
+    fn owner(&self, shared: &Shared) -> Option<Arc<Family>> {
+        shared.family(self.family)
+    }
+
     fn last_seqno(&self) -> SeqNo {
         self.memtables.iter().filter_map(|memtable| memtable.last_seqno()).max().unwrap_or_default()
     }
@@ -50,18 +58,22 @@ pub fn is_due(shared: &Shared) -> bool {
 
 /// Flushes everything that waits.
 pub fn run(shared: &Shared) -> Result<()> {
-    let waiting = all_waiting(shared);
+    let waiting = {
+        // Under the lock that switches take: of families that were switched together either all are seen or none.
+        let _no_switch = shared.commit.lock();
+        all_waiting(shared)
+    };
     if waiting.is_empty() {
         return Ok(());
     }
     let mut edit = write_tables(shared, &waiting)?;
     let outputs = table_files(&edit);
-    if let Err(error) = make_order_safe(shared, &waiting, &mut edit) {
+    let done: Flushed = waiting.iter().flat_map(|w| w.memtables.iter().map(|m| (w.family, Arc::clone(m)))).collect();
+    if let Err(error) = make_order_safe(shared, &done, &mut edit) {
         install::remove_files(shared, &outputs);
         return Err(error);
     }
-    let done: Flushed = waiting.iter().flat_map(|w| w.memtables.iter().map(|m| (w.family, Arc::clone(m)))).collect();
-    edit.wal_removed = superfluous_segments(shared, &done);
+    note_progress(shared, &done, &mut edit);
     let gone = edit.wal_removed.clone();
     let bytes: u64 = edit.added.iter().map(|(_, file)| file.file_size).sum();
     // Counted before whoever waits for it is woken, so that its caller finds it in the statistics.
@@ -77,13 +89,18 @@ pub fn flush_at_close(shared: &Shared) -> Result<()> {
     run(shared)
 }
 
-/// Switches the memtables and waits until everything that is in them is in tables.
-pub fn flush_now(shared: &Shared) -> Result<()> {
+/// Switches the memtable of `family`, or of all, and waits until everything that is in them is in tables.
+pub fn flush_now(shared: &Shared, family: Option<&Family>) -> Result<()> {
     shared.health.check_writable()?;
     let commit = shared.commit.lock();
     shared.health.check_writable()?;
-    switch::switch_memtables(shared, |_| true);
-    let targets: Vec<Arc<Memtable>> = all_waiting(shared).into_iter().flat_map(|w| w.memtables).collect();
+    let wanted = |id: FamilyId| family.is_none_or(|family| family.id == id);
+    if let Some(family) = family {
+        family.check_readable(None)?;
+    }
+    switch::switch_memtables(shared, |id, _| wanted(id));
+    let targets: Vec<Arc<Memtable>> =
+        all_waiting(shared).into_iter().filter(|w| wanted(w.family)).flat_map(|w| w.memtables).collect();
     drop(commit);
     let kick = shared.background.kick(Task::Flush);
     let still_there = |memtable: &Arc<Memtable>| {
@@ -110,12 +127,15 @@ pub fn write_tables(shared: &Shared, waiting: &[Waiting]) -> Result<VersionEdit>
 }
 
 fn write_family(shared: &Shared, waiting: &Waiting) -> Result<Vec<Arc<FileMeta>>, Abandoned> {
-    let compression = match shared.options.compression {
+    let Some(family) = waiting.owner(shared) else {
+        // Dropped since: nobody will read what would be written.
+        return Ok(Vec::new());
+    };
+    let compression = match family.options.compression.unwrap_or(shared.options.compression) {
         options::Compression::Lz4 => Compression::Lz4,
         options::Compression::Auto | options::Compression::None => Compression::None,
     };
-    let order = shared.family(waiting.family).map(|family| family.order.clone()).unwrap_or_default();
-    let table = compacting::table_options(shared, &order, compression);
+    let table = compacting::table_options(shared, &family, compression);
     let new_number = || shared.numbers.allocate();
     let place = OutputPlace {
         fs: &*shared.env.fs,
@@ -139,34 +159,39 @@ fn all_waiting(shared: &Shared) -> Vec<Waiting> {
 }
 
 /// Syncs the log first where the flush would otherwise make a later commit durable before an earlier one.
-fn make_order_safe(shared: &Shared, waiting: &[Waiting], edit: &mut VersionEdit) -> Result<()> {
-    let through = waiting.iter().map(Waiting::last_seqno).max().unwrap_or_default();
-    let left_behind = shared.all_families().iter().any(|family| {
-        let first = family.current().memtable().first_seqno();
-        first.is_some_and(|first| first <= through)
-    });
+fn make_order_safe(shared: &Shared, done: &Flushed, edit: &mut VersionEdit) -> Result<()> {
+    let through = done.iter().filter_map(|(_, memtable)| memtable.last_seqno()).max().unwrap_or_default();
+    let (left_behind, logged) = {
+        let commit = shared.commit.lock();
+        let oldest = shared.all_families().iter().filter_map(|family| oldest_unflushed(family, done)).min();
+        let logged = commit.wal.as_ref().map_or(SeqNo::ZERO, |wal| wal.last_seqno());
+        (oldest.is_some_and(|oldest| oldest <= through), logged)
+    };
     if left_behind {
-        let logged = shared.commit.lock().wal.as_ref().map_or(SeqNo::ZERO, |wal| wal.last_seqno());
         write::sync_through(shared, logged.min(through))?;
-        // A number of the log itself: replay asks the log for it, and a `NoWal` write's would never be found there.
-        edit.synced_through = shared.commit.lock().wal.as_ref().map(|wal| wal.synced_seqno());
+        edit.synced_through = shared.wal_synced_seqno();
     }
     Ok(())
 }
 
-/// The log segments in which everything is in tables once `done` is flushed.
-fn superfluous_segments(shared: &Shared, done: &Flushed) -> Vec<FileNumber> {
+/// Notes in `edit` how far every family is in tables once `done` is, and which log segments nobody needs then.
+fn note_progress(shared: &Shared, done: &Flushed, edit: &mut VersionEdit) {
+    // Under the lock no commit is between its number and its memtable.
     let commit = shared.commit.lock();
-    let Some(wal) = commit.wal.as_ref() else { return Vec::new() };
+    let given = commit.next_seqno.saturating_prev();
+    let families = shared.all_families();
+    let through = |family: &Arc<Family>| oldest_unflushed(family, done).map_or(given, SeqNo::saturating_prev);
+    edit.flushed_seqno = families.iter().map(|family| (family.id, through(family))).collect();
+    let all = edit.flushed_seqno.iter().map(|(_, seqno)| *seqno).min().unwrap_or_default();
+    edit.wal_removed = commit.wal.as_ref().map(|wal| wal.obsolete_segments(all)).unwrap_or_default();
+}
+
+/// The smallest number of `family` that is neither in a table nor in `done`.
+fn oldest_unflushed(family: &Family, done: &Flushed) -> Option<SeqNo> {
     let is_done = |memtable: &Arc<Memtable>| done.iter().any(|(_, m)| Arc::ptr_eq(m, memtable));
-    let mut oldest_needed = None;
-    for family in shared.all_families() {
-        let current = family.current();
-        let kept = current.immutables().iter().chain([current.memtable()]).filter(|memtable| !is_done(memtable));
-        oldest_needed = kept.filter_map(|memtable| memtable.first_seqno()).chain(oldest_needed).min();
-    }
-    let flushed = oldest_needed.map_or(wal.last_seqno(), SeqNo::saturating_prev);
-    wal.obsolete_segments(flushed)
+    let current = family.current();
+    let kept = current.immutables().iter().chain([current.memtable()]).filter(|memtable| !is_done(memtable));
+    kept.filter_map(|memtable| memtable.first_seqno()).min()
 }
 
 fn forget_segments(shared: &Shared, gone: &[FileNumber]) {

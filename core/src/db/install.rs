@@ -61,10 +61,11 @@ pub fn apply(shared: &Shared, edit: VersionEdit) -> Result<(), InstallError> {
 }
 
 /// Applies an edit and takes the memtables it makes superfluous out of the read path, in one swap per family.
-pub fn apply_flush(shared: &Shared, edit: VersionEdit, flushed: &Flushed) -> Result<(), InstallError> {
+pub fn apply_flush(shared: &Shared, mut edit: VersionEdit, flushed: &Flushed) -> Result<(), InstallError> {
     let mut slot = shared.manifest.lock();
     let closed = || InstallError::NotApplied(Error::new(ErrorKind::Closed, "the database is closed"));
     let manifest = slot.as_mut().ok_or_else(closed)?;
+    let stray = leave_out_dropped(manifest, &mut edit);
     let affected = affected_families(&edit, flushed);
     let removed = removed_tables(manifest, &edit);
     if cfg!(planted = "delete-inputs-early") {
@@ -90,9 +91,31 @@ pub fn apply_flush(shared: &Shared, edit: VersionEdit, flushed: &Flushed) -> Res
         family.replace(|current| current.with_version(version, gone));
     }
     drop(slot);
-    shared.obsolete.lock().extend(removed);
+    note_obsolete(shared, removed.into_iter().chain(stray));
     shared.background.wake_waiters();
     Ok(())
+}
+
+/// Takes out of `edit` what it says of families that were dropped while it was made; returns the tables that were made for
+/// them in vain.
+fn leave_out_dropped(manifest: &Manifest, edit: &mut VersionEdit) -> Vec<Arc<FileMeta>> {
+    let created: Vec<FamilyId> = edit.families_created.iter().map(|family| family.id).collect();
+    let lives = |family: FamilyId| manifest.state().families.contains_key(&family) || created.contains(&family);
+    let (added, stray) = std::mem::take(&mut edit.added).into_iter().partition(|(_, file)| lives(file.family));
+    edit.added = added;
+    edit.deleted.retain(|(family, _, _)| lives(*family));
+    edit.flushed_seqno.retain(|(family, _)| lives(*family));
+    stray.into_iter().map(|(_, file): (_, Arc<FileMeta>)| file).collect()
+}
+
+/// Each once: a table that was to be moved while its family was dropped comes by both ways.
+fn note_obsolete(shared: &Shared, files: impl Iterator<Item = Arc<FileMeta>>) {
+    let mut obsolete = shared.obsolete.lock();
+    for file in files {
+        if obsolete.iter().all(|known| known.number != file.number) {
+            obsolete.push(file);
+        }
+    }
 }
 
 fn affected_families(edit: &VersionEdit, flushed: &Flushed) -> BTreeSet<FamilyId> {
@@ -101,7 +124,8 @@ fn affected_families(edit: &VersionEdit, flushed: &Flushed) -> BTreeSet<FamilyId
     added.chain(deleted).chain(flushed.iter().map(|(family, _)| *family)).collect()
 }
 
-/// The tables that `edit` takes out for good: deleted, and not added again by a trivial move.
+/// The tables that `edit` takes out for good: those of dropped families, and what is deleted and not added again by a trivial
+/// move.
 fn removed_tables(manifest: &Manifest, edit: &VersionEdit) -> Vec<Arc<FileMeta>> {
     let kept: BTreeSet<_> = edit.added.iter().map(|(_, file)| file.number).collect();
     let gone = edit.deleted.iter().filter(|(_, _, number)| !kept.contains(number));
@@ -109,5 +133,8 @@ fn removed_tables(manifest: &Manifest, edit: &VersionEdit) -> Vec<Arc<FileMeta>>
         let version = &manifest.state().families.get(family)?.version;
         version.file(number).map(|(_, file)| Arc::clone(file))
     };
-    gone.filter_map(|(family, _, number)| find(family, *number)).collect()
+    let families = &manifest.state().families;
+    let dropped = edit.families_dropped.iter().filter_map(|family| families.get(family));
+    let theirs = dropped.flat_map(|family| family.version.files().map(|(_, file)| Arc::clone(file)));
+    gone.filter_map(|(family, _, number)| find(family, *number)).chain(theirs).collect()
 }

@@ -3,6 +3,7 @@
 //! Start at [`db`] for what callers can do, at `state` for what is shared and in which order it is locked; then `write`,
 //! `read` and `background` for the three flows.
 
+pub mod column_family;
 #[expect(clippy::module_inception, reason = "a Db is what the folder is about")]
 pub mod db;
 pub mod environment;
@@ -20,6 +21,8 @@ mod compacting;
 mod counters;
 mod cursor;
 mod destroy;
+mod families;
+mod family;
 mod flushing;
 mod health;
 mod install;
@@ -34,6 +37,7 @@ mod switch;
 mod sync_queue;
 mod write;
 
+pub use column_family::ColumnFamily;
 pub use db::Db;
 pub use environment::{Environment, Executor};
 pub use iterator::Iter;

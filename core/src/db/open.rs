@@ -15,18 +15,18 @@ use std::path::Path;
 
 use crate::db::background::Background;
 use crate::db::environment::Environment;
+use crate::db::families;
 use crate::db::recovery;
 use crate::db::state::Shared;
 use crate::env::filename::FileKind;
 use crate::env::fs::{FileLock, FileSystem, FileType, LockMode};
 use crate::error::{Error, ErrorKind, Result};
-use crate::key::order::Order;
+use crate::key::family::FamilyId;
 use crate::options::Options;
 use crate::util::sync::Arc;
 use crate::version::directory::{self, Directory};
 use crate::version::identity::Identity;
 use crate::version::manifest::{Manifest, ManifestOptions};
-use crate::version::orders::Orders;
 
 /// Opens the database in `dir`.
 pub fn open(env: Environment, dir: &Path, options: &Options) -> Result<Arc<Shared>> {
@@ -34,7 +34,7 @@ pub fn open(env: Environment, dir: &Path, options: &Options) -> Result<Arc<Share
     make_directory(&env, dir, options)?;
     let mode = if options.read_only { LockMode::Shared } else { LockMode::Exclusive };
     let lock = env.fs.lock(&dir.join(FileKind::Lock.name()), mode)?;
-    let shared = match directory::examine(&*env.fs, dir, &Orders::new())? {
+    let shared = match directory::examine(&*env.fs, dir, &options.comparators)? {
         Directory::Vacant(leftovers) => create(env, dir, options, lock, &leftovers)?,
         Directory::Database(identity) => existing(env, dir, options, lock, identity)?,
     };
@@ -93,7 +93,11 @@ fn create(
         return Err(no_database(dir));
     }
     directory::clear(&*env.fs, dir, leftovers)?;
-    let manifest = Manifest::create(&env.fs, dir, Orders::new(), &Order::Bytewise, manifest_options(options))?;
+    let default = options.default_family();
+    let (order, settings) =
+        (families::order_of(options, &default)?, families::settings_of(FamilyId::DEFAULT, &default));
+    let orders = options.comparators.clone();
+    let manifest = Manifest::create(&env.fs, dir, orders, &order, settings, manifest_options(options))?;
     recovery::begin(env, dir, options, lock, manifest)
 }
 

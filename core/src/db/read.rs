@@ -6,9 +6,10 @@
 //! ```
 //! No lock is held after the view is taken. An error is that call's; it poisons nothing.
 
+use crate::db::family::Family;
 use crate::db::health::Health;
 use crate::db::read_options::ReadOptions;
-use crate::db::state::{Family, Shared};
+use crate::db::state::Shared;
 use crate::error::{Error, Result};
 use crate::iter::resolve::View;
 use crate::util::pinned::Pinned;
@@ -36,6 +37,9 @@ pub fn multi_get<K: AsRef<[u8]>>(
 pub fn view_of(shared: &Shared, family: &Family, options: &ReadOptions) -> Result<(Arc<SuperVersion>, View)> {
     shared.health.check_open()?;
     let (current, latest) = shared.read_view(family);
+    // Again: a close or a drop empties the family after it has said so. What was taken before that is whole.
+    shared.health.check_open()?;
+    family.check_readable(options.snapshot.as_ref().map(|snapshot| snapshot.view_seqno()))?;
     let Some(snapshot) = &options.snapshot else {
         return Ok((current, View { seqno: latest, time_ms: shared.env.clock.unix_ms() }));
     };

@@ -16,10 +16,12 @@ use crate::db::apply;
 use crate::db::background::Background;
 use crate::db::counters::Counters;
 use crate::db::environment::Environment;
+use crate::db::families;
+use crate::db::family::Family;
 use crate::db::flushing::{self, Waiting};
 use crate::db::health::Health;
 use crate::db::open::manifest_options;
-use crate::db::state::{CommitState, Family, RecoveryReport, Shared};
+use crate::db::state::{CommitState, RecoveryReport, Shared};
 use crate::env::filename::FileKind;
 use crate::env::fs::FileLock;
 use crate::error::{Error, ErrorKind, Result};
@@ -27,7 +29,7 @@ use crate::key::family::FamilyId;
 use crate::key::order::Order;
 use crate::key::sequence::SeqNo;
 use crate::memtable::Memtable;
-use crate::options::Options;
+use crate::options::{FamilyOptions, Options};
 use crate::table::BlockCache;
 use crate::util::sync::atomic::{AtomicBool, AtomicU64};
 use crate::util::sync::{Arc, Mutex, RwLock};
@@ -35,8 +37,7 @@ use crate::version::identity::Identity;
 use crate::version::manifest::Manifest;
 use crate::version::manifest_recover;
 use crate::version::numbers::FileNumbers;
-use crate::version::orders::Orders;
-use crate::version::state::ManifestState;
+use crate::version::state::{FamilyState, ManifestState};
 use crate::version::super_version::SuperVersion;
 use crate::version::table_cache::TableCache;
 use crate::wal::{self, Link, LoggedBatch, PreparedSegment, ReplayInput, WalWriter};
@@ -54,7 +55,7 @@ pub fn begin(
 ) -> Result<Arc<Shared>> {
     let replayed = Replayed::default();
     let shared =
-        assemble(env, dir, options, lock, *manifest.identity(), manifest.state(), manifest.numbers(), &replayed);
+        assemble(env, dir, options, lock, *manifest.identity(), manifest.state(), manifest.numbers(), &replayed)?;
     start_writing(&shared, manifest, &replayed, SeqNo::ZERO)?;
     Ok(shared)
 }
@@ -67,10 +68,11 @@ pub fn recover(
     lock: Box<dyn FileLock>,
     identity: Identity,
 ) -> Result<Arc<Shared>> {
-    let recovered = manifest_recover::recover(&env.fs, dir, identity, Orders::new(), manifest_options(options))?;
+    let orders = options.comparators.clone();
+    let recovered = manifest_recover::recover(&env.fs, dir, identity, orders, manifest_options(options))?;
     let state = recovered.state.clone();
     let replayed = replay_log(&env, dir, &identity, &state, options)?;
-    let shared = assemble(env, dir, options, lock, identity, &state, &recovered.numbers, &replayed);
+    let shared = assemble(env, dir, options, lock, identity, &state, &recovered.numbers, &replayed)?;
     let highest = highest_seqno(&state, &replayed);
     if options.read_only {
         shared.publish(highest);
@@ -162,21 +164,18 @@ fn assemble(
     state: &ManifestState,
     numbers: &Arc<FileNumbers>,
     replayed: &Replayed,
-) -> Arc<Shared> {
+) -> Result<Arc<Shared>> {
     let blocks = Arc::new(BlockCache::new(cache_capacity(options)));
     let tables = TableCache::new(Arc::clone(&env.fs), dir, options.max_open_files as usize, blocks);
     let tables = Arc::new(tables);
-    let families: BTreeMap<FamilyId, Arc<Family>> = state
-        .families
-        .iter()
-        .map(|(id, family)| (*id, Arc::new(make_family(*id, &family.version, &tables, replayed))))
-        .collect();
-    let default_family = families.get(&FamilyId::DEFAULT).cloned().unwrap_or_else(|| {
-        let empty = Arc::new(crate::version::version::Version::empty(Order::Bytewise));
-        Arc::new(make_family(FamilyId::DEFAULT, &empty, &tables, replayed))
-    });
+    let mut families = BTreeMap::new();
+    for (id, family) in &state.families {
+        families.insert(*id, Arc::new(make_family(*id, family, options, &tables, replayed)?));
+    }
+    let no_default = || Error::new(ErrorKind::Corruption, "the MANIFEST has no default column family").with_file(dir);
+    let default_family = families.get(&FamilyId::DEFAULT).cloned().ok_or_else(no_default)?;
     let commit = CommitState { next_seqno: SeqNo::ZERO, wal: None, next_segment: None, seal_segment: false };
-    Arc::new(Shared {
+    Ok(Arc::new(Shared {
         dir: dir.to_path_buf(),
         options: options.clone(),
         identity,
@@ -193,12 +192,15 @@ fn assemble(
         memtable_full: AtomicBool::new(false),
         commit: Mutex::new(commit),
         manifest: Mutex::new(None),
+        active_memtable_bytes: AtomicU64::new(0),
+        family_changes: Mutex::new(()),
+        dropped: Mutex::new(Vec::new()),
         families: RwLock::new(families),
         default_family,
         obsolete: Mutex::new(Vec::new()),
         lock: Mutex::new(Some(lock)),
         env,
-    })
+    }))
 }
 
 /// Half the budget is for memtables; blocks get the rest.
@@ -208,15 +210,39 @@ fn cache_capacity(options: &Options) -> u64 {
 
 fn make_family(
     id: FamilyId,
-    version: &Arc<crate::version::version::Version>,
+    state: &FamilyState,
+    options: &Options,
     tables: &Arc<TableCache>,
     replayed: &Replayed,
-) -> Family {
-    let order = version.order().clone();
+) -> Result<Family> {
+    let mut own = families::recorded_options(state)?;
+    if id == FamilyId::DEFAULT {
+        own = default_options(&own, options)?;
+    }
+    let order = state.version.order().clone();
     let mut immutables = replayed.memtables.get(&id).cloned().unwrap_or_default();
     immutables.reverse();
     let memtable = Arc::new(Memtable::new(&order));
-    Family::new(id, order, SuperVersion::new(memtable, immutables, Arc::clone(version), Arc::clone(tables)))
+    let current = SuperVersion::new(memtable, immutables, Arc::clone(&state.version), Arc::clone(tables));
+    Ok(Family::new(id, &state.name, order, own, current))
+}
+
+/// The default family's options: those on record, as far as what the database is opened with does not contradict.
+fn default_options(recorded: &FamilyOptions, options: &Options) -> Result<FamilyOptions> {
+    let asked = options.default_family();
+    let fixed = [
+        ("merge_operator", &asked.merge_operator, &recorded.merge_operator),
+        ("comparator", &asked.comparator, &recorded.comparator),
+    ];
+    for (name, asked, recorded) in fixed {
+        if !asked.is_empty() && asked != recorded {
+            return Err(Error::invalid(format!(
+                "{name} of the default column family is \"{recorded}\" since its creation and cannot be \"{asked}\""
+            )));
+        }
+    }
+    let ttl_ms = if asked.ttl_ms == 0 { recorded.ttl_ms } else { asked.ttl_ms };
+    Ok(FamilyOptions { ttl_ms, ..recorded.clone() })
 }
 
 /// The edit that ends recovery, and everything it names.
@@ -231,6 +257,9 @@ fn start_writing(shared: &Shared, mut manifest: Manifest, replayed: &Replayed, a
     shared.publish(above);
     let mut edit = flushing::write_tables(shared, &waiting)?;
     let (first, next) = (create_segment(shared)?, create_segment(shared)?);
+    // Every family is in tables now, through all that was found.
+    edit.flushed_seqno = shared.all_families().iter().map(|family| (family.id, above)).collect();
+    edit.family_settings = families::settings_of(FamilyId::DEFAULT, &shared.default_family.options);
     edit.wal_removed = old_segments;
     edit.wal_added = vec![first.number(), next.number()];
     edit.last_seqno = Some(above);

@@ -44,6 +44,11 @@ impl SnapshotList {
         (held.keys().copied().collect(), visible())
     }
 
+    /// The smallest number that is held.
+    pub fn oldest(&self) -> Option<SeqNo> {
+        self.held.lock().keys().next().copied()
+    }
+
     /// How many snapshots live.
     pub fn count(&self) -> usize {
         self.held.lock().values().map(|held| held.count).sum()

@@ -10,13 +10,17 @@ use crate::db::state::{CommitState, Shared};
 use crate::db::switch;
 use crate::db::write::CommitRequest;
 use crate::error::{Error, ErrorKind, Result};
+use crate::key::sequence::SeqNo;
 use crate::options::Durability;
 use crate::util::sync::MutexGuard;
 use crate::util::sync::atomic::Ordering;
-use crate::wal::AppendError;
+use crate::wal::{AppendError, WalWriter};
 
 /// Memtables that may wait for their flush while another takes writes.
 pub const MAX_IMMUTABLES: usize = 3;
+
+/// Log segments beside those that full memtables need, before families that hold the oldest are flushed.
+const SPARE_SEGMENTS: u64 = 4;
 
 /// What a write waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +54,7 @@ impl Stall {
     /// Whether the reason still stands.
     fn stands(self, shared: &Shared) -> bool {
         match self {
-            Stall::Memtables => waiting_memtables(shared) >= MAX_IMMUTABLES,
+            Stall::Memtables => too_many_wait(shared),
             Stall::Level0 => level0_is_full(shared),
             Stall::Segment => shared.segment_wanted.load(Ordering::Acquire),
         }
@@ -78,14 +82,14 @@ fn memtable_room(shared: &Shared) -> Option<Stall> {
     if !shared.memtable_full.load(Ordering::Acquire) {
         return None;
     }
-    if waiting_memtables(shared) >= MAX_IMMUTABLES {
+    if too_many_wait(shared) {
         return Some(Stall::Memtables);
     }
     if level0_is_full(shared) {
         return Some(Stall::Level0);
     }
     shared.memtable_full.store(false, Ordering::Release);
-    switch::switch_memtables(shared, |memtable| memtable.approximate_bytes() as u64 >= shared.memtable_limit);
+    switch::switch_full(shared);
     None
 }
 
@@ -109,7 +113,13 @@ fn log_room(shared: &Shared, commit: &mut CommitState, request: &CommitRequest<'
     shared.background.schedule();
     commit.seal_segment = rolled.is_err();
     match rolled {
-        Ok(()) => Ok(None),
+        Ok(()) => {
+            let old = beginning_held_too_long(shared, wal);
+            if let Some(old) = old.filter(|_| !too_many_wait(shared)) {
+                switch::switch_older(shared, old);
+            }
+            Ok(None)
+        }
         Err(AppendError::Broken(error) | AppendError::NotWritten(error)) => {
             if error.kind() != ErrorKind::NoSpace {
                 shared.health.poison(error.clone());
@@ -120,8 +130,22 @@ fn log_room(shared: &Shared, commit: &mut CommitState, request: &CommitRequest<'
     }
 }
 
-fn waiting_memtables(shared: &Shared) -> usize {
-    shared.all_families().iter().map(|family| family.current().immutables().len()).max().unwrap_or(0)
+/// The last number of the oldest segment, if the log is longer than what full memtables would need: then a family that gets few
+/// writes holds it, and is flushed rather than holding it for ever.
+fn beginning_held_too_long(shared: &Shared, wal: &WalWriter) -> Option<SeqNo> {
+    let memtables = (MAX_IMMUTABLES as u64 + 1) * shared.memtable_limit;
+    let enough = memtables.div_ceil(shared.options.wal_segment_size.max(1)) + SPARE_SEGMENTS;
+    let live = wal.live_segments();
+    let oldest = live.first().filter(|segment| segment.sealed)?;
+    (live.len() as u64 > enough).then_some(oldest.last_seqno)
+}
+
+/// Whether as much waits to be flushed as may: of one family, or of all together.
+fn too_many_wait(shared: &Shared) -> bool {
+    let families: Vec<_> = shared.all_families().iter().map(|family| family.current()).collect();
+    let bytes: usize = families.iter().flat_map(|f| f.immutables()).map(|memtable| memtable.approximate_bytes()).sum();
+    families.iter().any(|family| family.immutables().len() >= MAX_IMMUTABLES)
+        || bytes as u64 >= MAX_IMMUTABLES as u64 * shared.memtable_limit
 }
 
 fn level0_is_full(shared: &Shared) -> bool {

@@ -3,6 +3,7 @@
 //! # Lock order
 //! Take a lock only while holding locks that stand above it here:
 //!
+//! 0. `Shared::family_changes`: one family is created or dropped at a time; held across the sync and the edit that takes
 //! 1. `Shared::commit`: one writer at a time; held across a WAL append, never across a sync
 //! 2. `Shared::manifest`: one edit at a time; held across the MANIFEST's I/O
 //! 3. `Background::state`: who runs what; never across I/O
@@ -24,13 +25,14 @@ use crate::compaction::retention::LiveViews;
 use crate::db::background::Background;
 use crate::db::counters::Counters;
 use crate::db::environment::Environment;
+use crate::db::family::Family;
 use crate::db::health::Health;
 use crate::db::snapshot::SnapshotList;
 use crate::db::sync_queue::SyncQueue;
 use crate::env::filename::FileKind;
 use crate::env::fs::FileLock;
+use crate::error::{Error, ErrorKind, Result};
 use crate::key::family::FamilyId;
-use crate::key::order::Order;
 use crate::key::sequence::SeqNo;
 use crate::options::Options;
 use crate::util::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -42,39 +44,6 @@ use crate::version::numbers::FileNumbers;
 use crate::version::super_version::SuperVersion;
 use crate::version::table_cache::TableCache;
 use crate::wal::{PreparedSegment, WalWriter};
-
-/// One column family: its order and what it holds now.
-#[derive(Debug)]
-pub struct Family {
-    /// Its number in every file.
-    pub id: FamilyId,
-    /// How its keys compare.
-    pub order: Order,
-    current: RwLock<Arc<SuperVersion>>,
-}
-
-impl Family {
-    /// A family that starts with `current`.
-    pub fn new(id: FamilyId, order: Order, current: SuperVersion) -> Family {
-        Family { id, order, current: RwLock::new(Arc::new(current)) }
-    }
-
-    /// What it holds now.
-    pub fn current(&self) -> Arc<SuperVersion> {
-        Arc::clone(&self.current.read())
-    }
-
-    /// Puts what `change` makes of the present state in its place. The old one lives on in whoever reads it.
-    pub fn replace(&self, change: impl FnOnce(&SuperVersion) -> SuperVersion) {
-        let old = {
-            let mut current = self.current.write();
-            let next = Arc::new(change(&current));
-            std::mem::replace(&mut *current, next)
-        };
-        // Dropped outside the lock: it may be the last owner of a memtable.
-        drop(old);
-    }
-}
 
 /// What the commit lock protects.
 #[derive(Debug)]
@@ -125,7 +94,14 @@ pub struct Shared {
     pub commit: Mutex<CommitState>,
     /// `None` once closed.
     pub manifest: Mutex<Option<Manifest>>,
+    /// Bytes of all memtables that take writes, as of the last commit. Written under the commit lock.
+    pub active_memtable_bytes: AtomicU64,
+    /// Lets one family come or go at a time.
+    pub family_changes: Mutex<()>,
+    /// The families that exist.
     pub families: RwLock<BTreeMap<FamilyId, Arc<Family>>>,
+    /// Families that were dropped while a snapshot could still read them.
+    pub dropped: Mutex<Vec<Arc<Family>>>,
     /// The family every database has, reachable without the map's lock.
     pub default_family: Arc<Family>,
     /// Tables that left every new version; their files go when the last old version does.
@@ -137,9 +113,7 @@ pub struct Shared {
 impl Shared {
     /// The state of `family` and the number of the last commit that it is sure to contain.
     pub fn read_view(&self, family: &Family) -> (Arc<SuperVersion>, SeqNo) {
-        let current = family.current.read();
-        let seqno = self.visible_seqno();
-        (Arc::clone(&current), seqno)
+        family.current_and(|| self.visible_seqno())
     }
 
     /// The number of the last visible commit.
@@ -171,6 +145,19 @@ impl Shared {
     /// What opens the tables, the same for all families. After a close it is an empty one, see `db/close.rs`.
     pub fn tables(&self) -> Arc<TableCache> {
         Arc::clone(self.default_family.current().tables())
+    }
+
+    /// The number of the next family. Requires `family_changes`.
+    pub fn next_family_id(&self) -> Result<FamilyId> {
+        let manifest = self.manifest.lock();
+        let closed = || Error::new(ErrorKind::Closed, "the database is closed");
+        manifest.as_ref().map(|manifest| manifest.state().next_family_id).ok_or_else(closed)
+    }
+
+    /// The last logged number that is known to be durable, for edits that depend on it. Replay asks the log for it, and would
+    /// never find the number of a `NoWal` write there.
+    pub fn wal_synced_seqno(&self) -> Option<SeqNo> {
+        self.commit.lock().wal.as_ref().map(|wal| wal.synced_seqno())
     }
 
     /// All families, by number.

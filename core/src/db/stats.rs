@@ -4,8 +4,10 @@ use std::fmt::Write;
 
 use crate::db::background::Task;
 use crate::db::compacting;
+use crate::db::family::Family;
 use crate::db::state::Shared;
 use crate::error::{Error, Result};
+use crate::util::sync::Arc;
 use crate::version::file_meta::Level;
 
 /// How [`Stats::render`] writes.
@@ -104,18 +106,27 @@ fn prometheus_type(name: &str) -> &'static str {
     if name.ends_with("_total") { "counter" } else { "gauge" }
 }
 
-/// Rows of levels become one series per column, labelled with the level.
+/// Rows become one series per column, named and labelled after the first: `esker_level_tables{level="0"}`.
 fn prometheus_rows(out: &mut String, rows: &[Vec<(&'static str, StatValue)>]) {
-    let Some(first) = rows.first() else { return };
-    for (column, (name, _)) in first.iter().enumerate().skip(1) {
-        let _written = writeln!(out, "# TYPE esker_level_{name} gauge");
+    let Some([(of, _), columns @ ..]) = rows.first().map(Vec::as_slice) else { return };
+    for (column, (name, _)) in columns.iter().enumerate() {
+        let _written = writeln!(out, "# TYPE esker_{of}_{name} gauge");
         for row in rows {
-            if let (Some((_, StatValue::Number(level))), Some((_, StatValue::Number(n)))) =
-                (row.first(), row.get(column))
-            {
-                let _written = writeln!(out, "esker_level_{name}{{level=\"{level}\"}} {n}");
+            if let (Some((_, label)), Some((_, StatValue::Number(n)))) = (row.first(), row.get(column + 1)) {
+                let _written = writeln!(out, "esker_{of}_{name}{{{of}={}}} {n}", prometheus_label(label));
             }
         }
+    }
+}
+
+/// A label's value in quotes, with what the format wants escaped.
+fn prometheus_label(value: &StatValue) -> String {
+    match value {
+        StatValue::Number(n) => format!("\"{n}\""),
+        StatValue::Text(text) => {
+            format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
+        }
+        StatValue::List(_) => "\"\"".to_owned(),
     }
 }
 
@@ -174,6 +185,7 @@ pub fn collect(shared: &Shared) -> Result<Stats> {
     entries.extend(activity(shared));
     entries.push(("compaction_debt_bytes", StatValue::Number(compacting::debt_bytes(shared))));
     entries.push(("levels", StatValue::List(levels(shared))));
+    entries.push(("families", StatValue::List(families(shared))));
     Ok(Stats { entries })
 }
 
@@ -216,6 +228,7 @@ fn memory(shared: &Shared) -> Vec<(&'static str, StatValue)> {
         ("block_cache_misses_total", tables.blocks().misses()),
         ("open_tables", tables.open_count() as u64),
         ("snapshots", shared.snapshots.count() as u64),
+        ("live_tables", families.iter().map(|f| f.version().file_count() as u64).sum()),
         ("obsolete_tables", shared.obsolete.lock().len() as u64),
     ]
     .map(|(name, n)| (name, StatValue::Number(n)))
@@ -247,6 +260,22 @@ fn activity(shared: &Shared) -> Vec<(&'static str, StatValue)> {
     ]
     .map(|(name, counter)| (name, StatValue::Number(counter.get())))
     .to_vec()
+}
+
+/// One row per family.
+fn families(shared: &Shared) -> Vec<Vec<(&'static str, StatValue)>> {
+    let row = |family: &Arc<Family>| {
+        let current = family.current();
+        let immutable: usize = current.immutables().iter().map(|memtable| memtable.approximate_bytes()).sum();
+        vec![
+            ("family", StatValue::Text(family.name.clone())),
+            ("id", StatValue::Number(u64::from(family.id.0))),
+            ("tables", StatValue::Number(current.version().file_count() as u64)),
+            ("bytes", StatValue::Number(current.version().total_bytes())),
+            ("memtable_bytes", StatValue::Number((current.memtable().approximate_bytes() + immutable) as u64)),
+        ]
+    };
+    shared.all_families().iter().map(row).collect()
 }
 
 /// One row per level, over all families.

@@ -41,9 +41,11 @@ pub fn commit(shared: &Shared, request: &CommitRequest<'_>) -> Result<()> {
     if request.batch.is_empty() {
         return if request.durability == Durability::Sync { sync(shared) } else { Ok(()) };
     }
-    check_ranges(shared, request.batch)?;
+    check_families(shared, request.batch)?;
     let last = {
         let mut commit = stall::make_room(shared, request)?;
+        // Once more: a family may have been dropped while this waited. From here on it cannot.
+        check_families(shared, request.batch)?;
         reserve_memory(shared, request.batch)?;
         append_and_apply(shared, &mut commit, request)?
     };
@@ -62,10 +64,14 @@ pub fn sync(shared: &Shared) -> Result<()> {
     sync_through(shared, last)
 }
 
-/// Whether a range runs backwards is for the order of its family to say, which the batch did not know.
-fn check_ranges(shared: &Shared, batch: &WriteBatch) -> Result<()> {
+/// Whether its families exist, and whether a range runs backwards, which is for the order of its family to say: the batch knew
+/// neither. Free for plain writes to the default family.
+fn check_families(shared: &Shared, batch: &WriteBatch) -> Result<()> {
+    if !batch.needs_families() {
+        return Ok(());
+    }
     let families = shared.families.read();
-    batch.check_ranges(|id| families.get(&id).map(|family| &family.order))
+    batch.check_families(|id| families.get(&id).map(|family| &family.order))
 }
 
 /// A large batch's memory is found before the log has it: from there on there is no way back. Small ones come out of memory

@@ -1,9 +1,11 @@
 //! [`Options`]: how a database is opened. Defaults serve most users; [`Options::settings`] is the table all faces share.
 
 use crate::error::{Error, Result};
+use crate::options::family::{FamilyOptions, parse_name, parse_ttl};
 use crate::options::settings::{self, Setting};
 use crate::options::value::{parse_bool, parse_number, parse_size, size};
 use crate::options::write::Durability;
+use crate::version::orders::Orders;
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -81,6 +83,15 @@ pub struct Options {
     pub max_open_files: u32,
     /// Size at which the MANIFEST is written anew.
     pub manifest_rotate_size: u64,
+    /// The default family's merge operator, by name; empty for none, or for the one on record.
+    pub merge_operator: String,
+    /// The default family's puts expire after so many milliseconds unless they say otherwise; 0 for never, or for the time on
+    /// record.
+    pub ttl_ms: u64,
+    /// The default family's key order, by name; empty for bytewise, or for the one on record.
+    pub comparator: String,
+    /// The key orders that families may have besides bytewise. Every one that a family of the database has must be here.
+    pub comparators: Orders,
 }
 
 impl Default for Options {
@@ -106,6 +117,10 @@ impl Default for Options {
             l0_stall_trigger: 20,
             max_open_files: 512,
             manifest_rotate_size: 4 * MIB,
+            merge_operator: String::new(),
+            ttl_ms: 0,
+            comparator: String::new(),
+            comparators: Orders::new(),
         }
     }
 }
@@ -129,6 +144,16 @@ impl Options {
     /// All of them, with their documentation.
     pub fn settings() -> &'static [Setting<Options>] {
         SETTINGS
+    }
+
+    /// What the default family is created with; the rest of how it keeps its keys is in these options themselves.
+    pub fn default_family(&self) -> FamilyOptions {
+        FamilyOptions {
+            merge_operator: self.merge_operator.clone(),
+            ttl_ms: self.ttl_ms,
+            comparator: self.comparator.clone(),
+            ..FamilyOptions::default()
+        }
     }
 
     /// The memtable size in force.
@@ -162,7 +187,7 @@ macro_rules! setting {
             takes: $takes,
             doc: $doc,
             expert: $audience,
-            get: |o: &Options| $show(o.$name),
+            get: |o: &Options| $show(o.$name.clone()),
             set: |o: &mut Options, text: &str| {
                 o.$name = $parse(text)?;
                 Ok(())
@@ -187,7 +212,7 @@ fn number_u32(text: &str, min: u32, max: u32) -> Result<u32, String> {
     Ok(parse_number(text, min.into(), max.into())? as u32)
 }
 
-fn show_compression(value: Compression) -> String {
+pub(super) fn show_compression(value: Compression) -> String {
     match value {
         Compression::Auto => "auto",
         Compression::None => "none",
@@ -196,7 +221,7 @@ fn show_compression(value: Compression) -> String {
     .to_owned()
 }
 
-fn parse_compression(text: &str) -> Result<Compression, String> {
+pub(super) fn parse_compression(text: &str) -> Result<Compression, String> {
     match text {
         "auto" => Ok(Compression::Auto),
         "none" => Ok(Compression::None),
@@ -246,6 +271,9 @@ static SETTINGS: &[Setting<Options>] = &[
     setting!(l0_stall_trigger, EXPERT, "1 to 10000", "Tables in level 0 at which writes wait for compaction.", show_number, |t| number_u32(t, 1, 10_000)),
     setting!(max_open_files, EXPERT, "8 to 1000000", "Tables kept open at once.", show_number, |t| number_u32(t, 8, 1_000_000)),
     setting!(manifest_rotate_size, EXPERT, "size, 1KiB to 1GiB", "Size at which the MANIFEST is written anew.", size, |t| parse_size(t, KIB, GIB)),
+    setting!(merge_operator, EVERYONE, "a name, or nothing", "The default family's merge operator, fixed when the database is created; nothing takes the one on record.", |v: String| v, parse_name),
+    setting!(ttl_ms, EVERYONE, "milliseconds, 0 to 3153600000000", "The default family's puts expire this long after their commit unless they say otherwise; 0 takes the time on record.", show_number, parse_ttl),
+    setting!(comparator, EXPERT, "a name, or nothing", "The default family's key order, fixed when the database is created; nothing takes the one on record.", |v: String| v, parse_name),
 ];
 
 #[cfg(test)]

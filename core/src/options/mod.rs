@@ -4,10 +4,12 @@
 //! the docs, so that no face has an option the others lack.
 
 pub mod database;
+pub mod family;
 pub mod settings;
 pub mod value;
 pub mod write;
 
 pub use database::{Compression, Options, WalIo};
+pub use family::FamilyOptions;
 pub use settings::Setting;
 pub use write::{Durability, WriteOptions};

@@ -6,7 +6,10 @@ use crate::error::Error;
 
 /// An unknown name, with the nearest of `known` as a suggestion if one is near.
 pub fn unknown_name<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Error {
-    let nearest = known.map(|candidate| (distance(name, candidate), candidate)).min();
+    // Half a name is a near miss too: "ttl" means "ttl_ms".
+    let half = |candidate: &str| name.len() >= 3 && candidate.starts_with(name);
+    let far = |candidate: &str| if half(candidate) { 1 } else { distance(name, candidate) };
+    let nearest = known.map(|candidate| (far(candidate), candidate)).min();
     match nearest {
         Some((d, candidate)) if d <= 1 + name.len() / 3 => {
             Error::invalid(format!("unknown {what} \"{name}\"; did you mean \"{candidate}\"?"))

@@ -273,7 +273,7 @@ mod tests {
         let orders = crate::version::manifest_tests::orders();
         let order = orders.find("reversed").unwrap();
         let fs: Arc<dyn FileSystem> = shared(&sim);
-        Manifest::create(&fs, dir(), orders.clone(), &order, options()).unwrap();
+        Manifest::create(&fs, dir(), orders.clone(), &order, Vec::new(), options()).unwrap();
         sim.remove(&path(FileKind::Identity)).unwrap();
         assert!(matches!(examine(&sim, dir(), &orders).unwrap(), Directory::Vacant(_)));
         assert_eq!(look(&sim).unwrap_err().kind(), ErrorKind::InvalidArgument, "the comparator is not known");

@@ -16,7 +16,7 @@ use crate::util::coding::{Reader, put_prefixed, put_u32, put_u64, put_varint};
 use crate::util::sync::Arc;
 use crate::version::file_meta::{FileMeta, Level};
 
-/// Longest name of a family or comparator.
+/// Longest name of a family or comparator, and longest name or value of a family's setting.
 pub const MAX_NAME_LEN: usize = 255;
 
 /// What each field of an edit is called on disk. Numbers are never reused.
@@ -33,6 +33,7 @@ mod tag {
     pub const LAST_SEQNO: u8 = 10;
     pub const SYNCED_THROUGH: u8 = 11;
     pub const VIEW_TIME: u8 = 12;
+    pub const FAMILY_SETTING: u8 = 13;
 }
 
 /// A family that comes into being.
@@ -46,6 +47,17 @@ pub struct NewFamily {
     pub order_name: String,
 }
 
+/// What a family is set to do: a named value that whoever opens the database understands, or refuses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FamilySetting {
+    /// Whose it is.
+    pub family: FamilyId,
+    /// What is set.
+    pub name: String,
+    /// To what; empty takes it back.
+    pub value: String,
+}
+
 /// One change of what the database is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VersionEdit {
@@ -53,6 +65,8 @@ pub struct VersionEdit {
     pub families_created: Vec<NewFamily>,
     /// Families that go, with all their tables.
     pub families_dropped: Vec<FamilyId>,
+    /// What families are set to do. Applied after the creations.
+    pub family_settings: Vec<FamilySetting>,
     /// Tables that leave a level. Applied before the additions.
     pub deleted: Vec<(FamilyId, Level, FileNumber)>,
     /// Tables that come to a level; the family is the table's.
@@ -98,6 +112,11 @@ impl VersionEdit {
             put_tagged(&mut out, tag::FAMILY_CREATED, u64::from(family.id.0));
             put_prefixed(&mut out, family.name.as_bytes());
             put_prefixed(&mut out, family.order_name.as_bytes());
+        }
+        for setting in &self.family_settings {
+            put_tagged(&mut out, tag::FAMILY_SETTING, u64::from(setting.family.0));
+            put_prefixed(&mut out, setting.name.as_bytes());
+            put_prefixed(&mut out, setting.value.as_bytes());
         }
         for family in &self.families_dropped {
             put_tagged(&mut out, tag::FAMILY_DROPPED, u64::from(family.0));
@@ -182,6 +201,10 @@ impl VersionEdit {
             tag::LAST_SEQNO => set(&mut self.last_seqno, seqno(r)?, "last sequence number"),
             tag::SYNCED_THROUGH => set(&mut self.synced_through, seqno(r)?, "synced sequence number"),
             tag::VIEW_TIME => set(&mut self.view_time_ms, varint(r)?, "view time"),
+            tag::FAMILY_SETTING => {
+                self.family_settings.push(FamilySetting { family: family(r)?, name: name(r)?, value: name(r)? });
+                Ok(())
+            }
             unknown => Err(damaged(format!("edit has a field of unknown kind {unknown}"))),
         }
     }
@@ -293,6 +316,10 @@ mod tests {
         SeqNo::new(n).unwrap()
     }
 
+    fn setting(family: u32, name: &str, value: &str) -> FamilySetting {
+        FamilySetting { family: FamilyId(family), name: name.to_owned(), value: value.to_owned() }
+    }
+
     /// An edit in which every field is set, repeated ones twice, with values at their ends.
     fn full() -> VersionEdit {
         let huge = FileMeta {
@@ -317,6 +344,7 @@ mod tests {
         };
         VersionEdit {
             families_created: vec![new(0, "default"), new(u32::MAX, "")],
+            family_settings: vec![setting(0, "ttl_ms", "5"), setting(u32::MAX, "", &"v".repeat(MAX_NAME_LEN))],
             families_dropped: vec![FamilyId(3), FamilyId(4)],
             deleted: vec![
                 (FamilyId(1), Level::ZERO, FileNumber::new(5)),
@@ -395,6 +423,7 @@ mod tests {
         let users = NewFamily { id: FamilyId(1), name: "users".to_owned(), order_name: "bytewise".to_owned() };
         let edit = VersionEdit {
             families_created: vec![users],
+            family_settings: vec![setting(1, "ttl_ms", "5000")],
             families_dropped: vec![FamilyId(4)],
             deleted: vec![(FamilyId(0), Level::ZERO, FileNumber::new(9))],
             added: vec![(Level::new(1).unwrap(), Arc::new(file))],
@@ -410,6 +439,7 @@ mod tests {
         assert_eq!(page.hex("edit"), edit.encode());
         let fields = [
             ("family_created", tag::FAMILY_CREATED),
+            ("family_setting", tag::FAMILY_SETTING),
             ("family_dropped", tag::FAMILY_DROPPED),
             ("table_deleted", tag::TABLE_DELETED),
             ("table_added", tag::TABLE_ADDED),

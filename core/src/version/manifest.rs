@@ -29,7 +29,7 @@ use crate::key::family::FamilyId;
 use crate::key::order::{Comparator, Order};
 use crate::util::sync::Arc;
 use crate::version::current;
-use crate::version::edit::VersionEdit;
+use crate::version::edit::{FamilySetting, VersionEdit};
 use crate::version::file_meta::FileMeta;
 use crate::version::identity::{self, Identity};
 use crate::version::manifest_file::ManifestFile;
@@ -96,10 +96,12 @@ impl Manifest {
         dir: &Path,
         orders: Orders,
         default_order: &Order,
+        default_settings: Vec<FamilySetting>,
         options: ManifestOptions,
     ) -> Result<Manifest> {
         let family = new_family(FamilyId::DEFAULT, DEFAULT_FAMILY, default_order);
-        let edit = VersionEdit { families_created: vec![family], ..VersionEdit::default() };
+        let (families_created, family_settings) = (vec![family], default_settings);
+        let edit = VersionEdit { families_created, family_settings, ..VersionEdit::default() };
         let state = ManifestState::default().with(&edit, &orders)?;
         Manifest::create_from(fs, dir, Identity::generate(&**fs), state, orders, options)
     }

@@ -71,7 +71,7 @@ pub fn open(fs: &Arc<dyn FileSystem>) -> Result<Manifest> {
     let manifest = match examine(&**fs, dir(), &orders())? {
         Directory::Vacant(leftovers) => {
             clear(&**fs, dir(), &leftovers)?;
-            return Manifest::create(fs, dir(), orders(), &Order::Bytewise, options());
+            return Manifest::create(fs, dir(), orders(), &Order::Bytewise, Vec::new(), options());
         }
         Directory::Database(identity) => recover(fs, dir(), identity, orders(), options())?.finish_open()?,
     };
@@ -261,7 +261,7 @@ fn it_rotates_by_size_but_not_for_ever_when_the_snapshot_is_large() {
     let sim = disk();
     let fs = shared(&sim);
     let options = ManifestOptions { rotate_bytes: 300, rotate_edits: u64::MAX };
-    let mut manifest = Manifest::create(&fs, dir(), orders(), &Order::Bytewise, options).unwrap();
+    let mut manifest = Manifest::create(&fs, dir(), orders(), &Order::Bytewise, Vec::new(), options).unwrap();
     let mut rotations = 0;
     for seqno in 1..=200 {
         let before = manifest.number();

@@ -19,7 +19,7 @@ use crate::key::sequence::SeqNo;
 use crate::table::properties::order_name;
 use crate::util::sync::Arc;
 use crate::version::builder::VersionBuilder;
-use crate::version::edit::{MAX_NAME_LEN, NewFamily, VersionEdit};
+use crate::version::edit::{FamilySetting, MAX_NAME_LEN, NewFamily, VersionEdit};
 use crate::version::file_meta::{FileMeta, Level};
 use crate::version::orders::Orders;
 use crate::version::version::Version;
@@ -31,6 +31,8 @@ pub struct FamilyState {
     pub name: String,
     /// The name of its key order.
     pub order_name: String,
+    /// What it is set to do, by name. Only what differs from the defaults.
+    pub settings: BTreeMap<String, String>,
     /// Its tables.
     pub version: Arc<Version>,
     /// Everything of it up to this number is in tables.
@@ -79,6 +81,12 @@ impl ManifestState {
         for (&id, family) in &self.families {
             let (name, order_name) = (family.name.clone(), family.order_name.clone());
             edit.families_created.push(NewFamily { id, name, order_name });
+            let setting = |(name, value): (&String, &String)| FamilySetting {
+                family: id,
+                name: name.clone(),
+                value: value.clone(),
+            };
+            edit.family_settings.extend(family.settings.iter().map(setting));
             edit.flushed_seqno.push((id, family.flushed_seqno));
             edit.added.extend(family.version.files().map(|(level, file)| (level, Arc::clone(file))));
         }
@@ -160,6 +168,13 @@ impl StateBuilder {
         for family in &edit.families_created {
             self.create_family(family, orders)?;
         }
+        for FamilySetting { family, name, value } in &edit.family_settings {
+            let settings = &mut self.family(*family)?.state.settings;
+            match value.is_empty() {
+                true => settings.remove(name),
+                false => settings.insert(name.clone(), value.clone()),
+            };
+        }
         self.apply_tables(edit)?;
         for (family, seqno) in &edit.flushed_seqno {
             let state = &mut self.family(*family)?.state;
@@ -234,6 +249,7 @@ impl StateBuilder {
         let state = FamilyState {
             name: new.name.clone(),
             order_name: new.order_name.clone(),
+            settings: BTreeMap::new(),
             version: Arc::new(Version::empty(order.unwrap_or_default())),
             flushed_seqno: SeqNo::ZERO,
         };

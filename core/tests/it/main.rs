@@ -6,6 +6,7 @@ mod bit_rot;
 mod continuity;
 mod crash;
 mod doors;
+mod families;
 mod faults;
 mod merge_operators;
 mod model;

@@ -1,0 +1,176 @@
+//! Column families as they come and go.
+//!
+//! ```text
+//! create   sync the log → edit (id, name, order, settings) → in the map, open to everybody
+//! drop     out of the map and marked, under the commit lock → sync the log → edit → its tables are obsolete
+//! ```
+//! *Order.* An edit that changes what readers see is durable only after all commits before it are, or a power cut could keep
+//! the later and lose the earlier. A drop takes a sequence number of its own: snapshots below it still read the family, later ones
+//! do not; its tables and memtables stay until the last such snapshot goes (`db/obsolete.rs`).
+//!
+//! Thread rule: any thread; `Shared::family_changes` lets one change through at a time, above every other lock.
+
+use crate::db::column_family::ColumnFamily;
+use crate::db::family::Family;
+use crate::db::install;
+use crate::db::obsolete;
+use crate::db::state::Shared;
+use crate::db::write;
+use crate::error::{Error, ErrorKind, Result};
+use crate::key::family::FamilyId;
+use crate::key::order::Order;
+use crate::key::sequence::SeqNo;
+use crate::memtable::Memtable;
+use crate::options::{FamilyOptions, Options};
+use crate::util::sync::Arc;
+use crate::version::edit::{FamilySetting, VersionEdit};
+use crate::version::state::{FamilyState, new_family};
+use crate::version::super_version::SuperVersion;
+use crate::version::version::Version;
+
+/// Under which names [`FamilyOptions`] are not on record as settings, because a family is created with them.
+const COMPARATOR: &str = "comparator";
+
+/// Creates the family `name`.
+pub fn create(shared: &Shared, name: &str, options: &FamilyOptions) -> Result<ColumnFamily> {
+    shared.health.check_writable()?;
+    options.validate()?;
+    let order = order_of(&shared.options, options)?;
+    let _one_at_a_time = shared.family_changes.lock();
+    shared.health.check_writable()?;
+    if find(shared, name).is_some() {
+        return Err(Error::invalid(format!("there is a column family \"{}\" already", name.escape_debug())));
+    }
+    let through = sync_all(shared)?;
+    let id = shared.next_family_id()?;
+    let edit = VersionEdit {
+        families_created: vec![new_family(id, name, &order)],
+        family_settings: settings_of(id, options),
+        // Nothing of it is in the log up to here, which therefore need not wait for it.
+        flushed_seqno: vec![(id, through)],
+        synced_through: shared.wal_synced_seqno(),
+        ..VersionEdit::default()
+    };
+    install::apply(shared, edit).map_err(|error| error.remove_if_not_applied(shared, &[]))?;
+    let family = Arc::new(Family::new(id, name, order.clone(), options.clone(), empty(shared, &order)));
+    shared.families.write().insert(id, Arc::clone(&family));
+    Ok(handle(shared, family))
+}
+
+/// Drops `family`: its keys are gone for every new read, its files when no snapshot or iterator needs them.
+pub fn drop_family(shared: &Shared, family: &ColumnFamily) -> Result<()> {
+    shared.health.check_writable()?;
+    let family = family.of(&shared.health)?;
+    if family.id == FamilyId::DEFAULT {
+        return Err(Error::invalid("the default column family cannot be dropped"));
+    }
+    let _one_at_a_time = shared.family_changes.lock();
+    shared.health.check_writable()?;
+    family.check_readable(None)?;
+    close_to_commits(shared, family)?;
+    let dropped = sync_all(shared).and_then(|_| {
+        let edit = VersionEdit {
+            families_dropped: vec![family.id],
+            synced_through: shared.wal_synced_seqno(),
+            ..VersionEdit::default()
+        };
+        install::apply(shared, edit).map_err(|error| error.remove_if_not_applied(shared, &[]))
+    });
+    if let Err(error) = dropped {
+        family.unmark_dropped();
+        shared.families.write().insert(family.id, Arc::clone(family));
+        return Err(error);
+    }
+    shared.dropped.lock().push(Arc::clone(family));
+    obsolete::remove_unused(shared);
+    shared.background.run_inline(shared);
+    Ok(())
+}
+
+/// The family `name`.
+pub fn open(shared: &Shared, name: &str) -> Result<ColumnFamily> {
+    shared.health.check_open()?;
+    match find(shared, name) {
+        Some(family) => Ok(handle(shared, family)),
+        None => {
+            let message = format!("there is no column family \"{}\"", name.escape_debug());
+            Err(Error::new(ErrorKind::NotFound, message))
+        }
+    }
+}
+
+/// The names of all families, the oldest first: the default one leads.
+pub fn list(shared: &Shared) -> Result<Vec<String>> {
+    shared.health.check_open()?;
+    Ok(shared.all_families().iter().map(|family| family.name.clone()).collect())
+}
+
+/// The handle of `family`.
+pub fn handle(shared: &Shared, family: Arc<Family>) -> ColumnFamily {
+    ColumnFamily::new(family, Arc::clone(&shared.health))
+}
+
+/// What the MANIFEST records of `options`.
+pub fn settings_of(family: FamilyId, options: &FamilyOptions) -> Vec<FamilySetting> {
+    let recorded = options.differing().into_iter().filter(|(name, _)| *name != COMPARATOR);
+    recorded.map(|(name, value)| FamilySetting { family, name: name.to_owned(), value }).collect()
+}
+
+/// The options that the MANIFEST records of a family.
+pub fn recorded_options(state: &FamilyState) -> Result<FamilyOptions> {
+    let mut options = FamilyOptions::default();
+    if !state.version.order().is_bytewise() {
+        options.comparator = state.order_name.clone();
+    }
+    for (name, value) in &state.settings {
+        options.set(name, value).map_err(|error| {
+            let error = error.context(format!("column family {:?} has a setting from another version", state.name));
+            error.with_kind(ErrorKind::Unsupported)
+        })?;
+    }
+    Ok(options)
+}
+
+/// The order that `family` asks for, among those the database was opened with.
+pub fn order_of(options: &Options, family: &FamilyOptions) -> Result<Order> {
+    if family.comparator.is_empty() {
+        return Ok(Order::Bytewise);
+    }
+    options.comparators.find(&family.comparator).ok_or_else(|| {
+        let message = format!("no comparator is called \"{}\": add it to the options of open", family.comparator);
+        Error::invalid(message)
+    })
+}
+
+/// Takes `family` out of the map, so that no commit can name it any more, and gives its drop a place in the commit order.
+fn close_to_commits(shared: &Shared, family: &Arc<Family>) -> Result<()> {
+    let mut commit = shared.commit.lock();
+    let at = commit.next_seqno;
+    let exhausted = || Error::new(ErrorKind::Unsupported, "the sequence numbers of this database are used up");
+    commit.next_seqno = at.checked_add(1).ok_or_else(exhausted)?;
+    shared.families.write().remove(&family.id);
+    family.mark_dropped(at);
+    shared.publish(at);
+    Ok(())
+}
+
+/// Makes every commit so far durable; the last number given.
+fn sync_all(shared: &Shared) -> Result<SeqNo> {
+    let (given, logged) = {
+        let commit = shared.commit.lock();
+        let logged = commit.wal.as_ref().map_or(SeqNo::ZERO, |wal| wal.last_seqno());
+        (commit.next_seqno.saturating_prev(), logged)
+    };
+    write::sync_through(shared, logged)?;
+    Ok(given)
+}
+
+fn find(shared: &Shared, name: &str) -> Option<Arc<Family>> {
+    shared.families.read().values().find(|family| family.name == name).cloned()
+}
+
+/// What a family holds that has nothing.
+fn empty(shared: &Shared, order: &Order) -> SuperVersion {
+    let (memtable, version) = (Arc::new(Memtable::new(order)), Arc::new(Version::empty(order.clone())));
+    SuperVersion::new(memtable, Vec::new(), version, shared.tables())
+}
