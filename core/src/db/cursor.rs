@@ -5,17 +5,38 @@ use crate::db::iterator::Iter;
 use crate::db::read;
 use crate::db::read_options::ReadOptions;
 use crate::db::state::Shared;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::iter::bounds::Bounds;
-use crate::util::sync::Arc;
+use crate::iter::resolve::View;
+use crate::util::sync::{Arc, Weak};
+use crate::version::super_version::Sources;
 
 /// A cursor over `family` as `options` ask for it.
-pub fn open_cursor(shared: &Arc<Shared>, family: &Family, options: &ReadOptions) -> Result<Iter> {
+pub fn open_cursor(shared: &Arc<Shared>, family: &Arc<Family>, options: &ReadOptions) -> Result<Iter> {
     let (current, view) = read::view_of(shared, family, options)?;
     let bounds = bounds_of(family, options)?;
     shared.counters.iterators.bump();
     let sources = current.sources(&bounds, view.seqno, options.fill_cache)?;
-    Ok(Iter::new(Arc::clone(&shared.health), family.order.clone(), view, bounds, sources))
+    let (weak, fill_cache) = (Arc::downgrade(shared), options.fill_cache);
+    let origin = Origin { shared: weak, family: Arc::clone(family), fill_cache };
+    Ok(Iter::new(Arc::clone(&shared.health), family.order.clone(), view, bounds, sources).with_origin(origin))
+}
+
+/// Where an iterator came from. Held weakly: an iterator never keeps a database open.
+pub struct Origin {
+    shared: Weak<Shared>,
+    family: Arc<Family>,
+    fill_cache: bool,
+}
+
+impl Origin {
+    /// The family as it is now, for a walk within `bounds`.
+    pub fn look_again(&self, bounds: &Bounds) -> Result<(View, Sources)> {
+        let closed = || Error::new(ErrorKind::Closed, "the database is closed");
+        let shared = self.shared.upgrade().ok_or_else(closed)?;
+        let (current, view) = read::view_of(&shared, &self.family, &ReadOptions::default())?;
+        Ok((view, current.sources(bounds, view.seqno, self.fill_cache)?))
+    }
 }
 
 /// The keys that are within the bounds *and* start with the prefix.

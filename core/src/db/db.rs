@@ -171,6 +171,29 @@ impl Db {
         cursor::open_cursor(self.shared(), &self.shared().default_family, options)
     }
 
+    /// The sequence number of the latest commit that a new read sees.
+    pub fn latest_seqno(&self) -> Result<u64> {
+        self.check_open()?;
+        Ok(self.shared().visible_seqno().get())
+    }
+
+    /// About how many bytes the keys from `start` up to, not including, `end` take in tables (`None`: no end). What is still in
+    /// memory does not count. Reads indexes only; off by at most a block per table.
+    pub fn approximate_size(&self, start: Option<&[u8]>, end: Option<&[u8]>) -> Result<u64> {
+        read::approximate_size(self.shared(), &self.shared().default_family, start, end)
+    }
+
+    /// [`Db::approximate_size`] within `family`.
+    pub fn approximate_size_in(&self, family: &ColumnFamily, start: Option<&[u8]>, end: Option<&[u8]>) -> Result<u64> {
+        read::approximate_size(self.shared(), family.of(&self.shared().health)?, start, end)
+    }
+
+    /// One number or text of [`Db::stats`] by name, as in `property("latest_seqno")`; rows, such as `levels`, come as JSON.
+    /// `InvalidArgument` for an unknown name, with the nearest as a suggestion.
+    pub fn property(&self, name: &str) -> Result<String> {
+        self.stats()?.property(name)
+    }
+
     /// Writes everything that is in memory to tables; returns when it is done.
     pub fn flush(&self) -> Result<()> {
         flushing::flush_now(self.shared(), None)

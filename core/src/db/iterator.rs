@@ -19,6 +19,7 @@
 
 use std::cmp::Ordering;
 
+use crate::db::cursor::Origin;
 use crate::db::health::Health;
 use crate::error::{Error, Result};
 use crate::iter::bounds::Bounds;
@@ -57,6 +58,8 @@ pub struct Iter {
     /// The value shown: where in the merged iterator's value it starts (forward), or a copy or pin of it (backward).
     value: Shown,
     status: Result<()>,
+    /// Where fresh sources come from; a transaction's cursor has no such place.
+    origin: Option<Origin>,
 }
 
 enum Shown {
@@ -80,7 +83,28 @@ impl Iter {
             key: Vec::new(),
             value: Shown::Here { skip: 0 },
             status: Ok(()),
+            origin: None,
         }
+    }
+
+    /// The same with a place that it can be refreshed from.
+    pub(crate) fn with_origin(mut self, origin: Origin) -> Iter {
+        self.origin = Some(origin);
+        self
+    }
+
+    /// Takes in what was committed since, as a new iterator would, with the same bounds; one of a snapshot leaves it. It is not
+    /// valid until it is positioned again. `InvalidArgument` for the iterator of a transaction.
+    pub fn refresh(&mut self) -> Result<()> {
+        self.begin_seek()?;
+        let origin =
+            self.origin.as_ref().ok_or_else(|| Error::invalid("the iterator of a transaction cannot be refreshed"))?;
+        let (view, sources) = match origin.look_again(&self.bounds) {
+            Ok(fresh) => fresh,
+            Err(error) => return Err(self.fail(error)),
+        };
+        (self.view, self.sources) = (view, sources);
+        Ok(())
     }
 
     /// Whether it stands on an entry.

@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::iter::resolve::View;
 use crate::util::pinned::Pinned;
 use crate::util::sync::Arc;
+use crate::version::approximate_size;
 use crate::version::super_version::SuperVersion;
 
 /// The value of `key` as `options` see it.
@@ -45,6 +46,17 @@ pub fn view_of(shared: &Shared, family: &Family, options: &ReadOptions) -> Resul
     };
     check_snapshot(&shared.health, snapshot)?;
     Ok((current, View { seqno: snapshot.view_seqno(), time_ms: snapshot.time_ms() }))
+}
+
+/// About how many bytes of tables the keys from `start` up to `end` take.
+pub fn approximate_size(shared: &Shared, family: &Family, start: Option<&[u8]>, end: Option<&[u8]>) -> Result<u64> {
+    if let (Some(start), Some(end)) = (start, end)
+        && family.order.cmp(start, end).is_gt()
+    {
+        return Err(Error::invalid("the range to measure ends before it starts"));
+    }
+    let (current, _) = view_of(shared, family, &ReadOptions::default())?;
+    approximate_size::approximate_size(current.version(), current.tables(), start, end)
 }
 
 fn check_snapshot(health: &Arc<Health>, snapshot: &crate::db::snapshot::Snapshot) -> Result<()> {

@@ -7,6 +7,7 @@ use crate::db::compacting;
 use crate::db::family::Family;
 use crate::db::state::Shared;
 use crate::error::{Error, Result};
+use crate::util::nearest::unknown_name;
 use crate::util::sync::Arc;
 use crate::version::file_meta::Level;
 
@@ -62,6 +63,15 @@ impl Stats {
             StatValue::Number(number) if *n == name => Some(*number),
             _ => None,
         })
+    }
+
+    /// The value called `name` as text: rows as JSON. An unknown name is `InvalidArgument` and offers the nearest.
+    pub fn property(&self, name: &str) -> Result<String> {
+        match self.entries.iter().find(|(known, _)| *known == name) {
+            Some((_, StatValue::Text(text))) => Ok(text.clone()),
+            Some((_, value)) => Ok(json_value(value)),
+            None => Err(unknown_name("property", name, self.entries.iter().map(|(known, _)| *known))),
+        }
     }
 
     /// All of it as text in `format`.

@@ -139,6 +139,13 @@ impl Table {
         }
     }
 
+    /// Where in the file the data block starts that has the first entry at or after `user_key`; behind the last block for a key
+    /// beyond the last. Reads nothing.
+    pub fn offset_of(&self, user_key: &[u8]) -> u64 {
+        let i = self.index.lower_bound(&self.order, Target::view(user_key, SeqNo::MAX));
+        self.starts.get(i).copied().unwrap_or(self.footer.filter.offset)
+    }
+
     /// The range tombstones.
     pub fn tombstones(&self) -> &Arc<FragmentedTombstones> {
         &self.tombstones

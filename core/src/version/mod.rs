@@ -1,5 +1,6 @@
 //! Which files are the database: tables by level, the edits that change them, and the MANIFEST that remembers. Rank 6.
 
+pub mod approximate_size;
 pub mod builder;
 pub mod current;
 pub mod directory;

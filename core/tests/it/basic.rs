@@ -208,3 +208,52 @@ fn flush_and_compaction_leave_no_file_behind_that_is_not_needed() {
     let tables = names.iter().filter(|name| name.to_string_lossy().ends_with(".sst")).count();
     assert_eq!(tables, 1, "{names:?}");
 }
+
+#[test]
+fn a_refreshed_iterator_sees_what_was_committed_since() {
+    let life = Life::new();
+    life.put("b", "1");
+    let snapshot = life.db.snapshot().unwrap();
+    let mut iter = life.db.iter_with(&ReadOptions::default().with_snapshot(&snapshot).with_upper_bound("c")).unwrap();
+    life.put("a", "2");
+    life.put("c", "beyond the bound");
+    iter.seek_to_first().unwrap();
+    assert_eq!(iter.key(), b"b");
+    iter.refresh().unwrap();
+    assert!(!iter.valid(), "it is for the caller to say where to go");
+    iter.seek_to_first().unwrap();
+    assert_eq!((iter.key(), iter.value()), (&b"a"[..], &b"2"[..]));
+    iter.seek_to_last().unwrap();
+    assert_eq!(iter.key(), b"b", "bounds stay");
+    life.db.close().unwrap();
+    assert_eq!(iter.refresh().unwrap_err().kind(), ErrorKind::Closed);
+}
+
+#[test]
+fn sizes_of_ranges_are_about_right() {
+    let life = Life::with(Options { compression: esker::options::Compression::None, ..tiny_options() });
+    for i in 0..2000 {
+        life.db.put(format!("{i:04}"), [b'v'; 100]).unwrap();
+    }
+    life.db.flush().unwrap();
+    let size = |start: Option<&str>, end: Option<&str>| {
+        life.db.approximate_size(start.map(str::as_bytes), end.map(str::as_bytes)).unwrap()
+    };
+    let all = size(None, None);
+    assert!((200_000..400_000).contains(&all), "{all}");
+    let half = size(None, Some("1000"));
+    assert!((all * 4 / 10..all * 6 / 10).contains(&half), "{half} of {all}");
+    assert!(size(Some("1000"), Some("1010")) < all / 20);
+    assert_eq!(size(Some("3"), None), 0);
+    assert!(life.db.approximate_size(Some(b"b"), Some(b"a")).is_err());
+}
+
+#[test]
+fn properties_are_found_by_name() {
+    let life = Life::new();
+    life.put("k", "v");
+    assert_eq!(life.db.property("latest_seqno").unwrap(), life.db.latest_seqno().unwrap().to_string());
+    assert!(life.db.property("levels").unwrap().starts_with("[{\"level\":0"));
+    let unknown = life.db.property("latest_seqn").unwrap_err();
+    assert!(unknown.message().contains("latest_seqno"), "{unknown}");
+}
