@@ -136,13 +136,6 @@ impl<'a> Retention<'a> {
         if self.views.stripe(key.seqno).is_none() {
             return Ok(Fate::Keep);
         }
-        if key.kind == Kind::Merge {
-            // To be seen at all is to be needed, and then the views that see it look on for what it applies to: a put in its
-            // place answers the first, and is forgotten for the second.
-            let mut seen = self.readers.clone();
-            let need = seen.need(key.user_key, (key.seqno, Kind::Put, value), &self.covering)?;
-            return Ok(if need == Need::Nothing { Fate::Drop } else { Fate::Keep });
-        }
         match self.readers.need(key.user_key, (key.seqno, key.kind, value), &self.covering)? {
             Need::Value => Ok(Fate::Keep),
             Need::Nothing => Ok(Fate::Drop),

@@ -19,7 +19,8 @@ pub fn open_cursor(shared: &Arc<Shared>, family: &Arc<Family>, options: &ReadOpt
     let sources = current.sources(&bounds, view.seqno, options.fill_cache)?;
     let (weak, fill_cache) = (Arc::downgrade(shared), options.fill_cache);
     let origin = Origin { shared: weak, family: Arc::clone(family), fill_cache };
-    Ok(Iter::new(Arc::clone(&shared.health), family.order.clone(), view, bounds, sources).with_origin(origin))
+    let (order, operator) = (family.order.clone(), family.merge.clone());
+    Ok(Iter::new(Arc::clone(&shared.health), order, view, bounds, sources, operator).with_origin(origin))
 }
 
 /// Where an iterator came from. Held weakly: an iterator never keeps a database open.

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::key::family::FamilyId;
 use crate::key::order::Order;
 use crate::key::sequence::SeqNo;
+use crate::merge::MergeOperator;
 use crate::options::FamilyOptions;
 use crate::util::sync::atomic::{AtomicU64, Ordering};
 use crate::util::sync::{Arc, RwLock};
@@ -28,6 +29,8 @@ pub struct Family {
     pub order: Order,
     /// How it keeps its keys.
     pub options: FamilyOptions,
+    /// What makes a value of its merge operands; without one, a merge is refused.
+    pub merge: Option<Arc<dyn MergeOperator>>,
     dropped_at: AtomicU64,
     current: RwLock<Arc<SuperVersion>>,
 }
@@ -36,7 +39,7 @@ impl Family {
     /// A family that starts with `current`.
     pub fn new(id: FamilyId, name: &str, order: Order, options: FamilyOptions, current: SuperVersion) -> Family {
         let (dropped_at, current) = (AtomicU64::new(LIVES), RwLock::new(Arc::new(current)));
-        Family { id, name: name.to_owned(), order, options, dropped_at, current }
+        Family { id, name: name.to_owned(), order, options, merge: None, dropped_at, current }
     }
 
     /// What it holds now.

@@ -11,6 +11,9 @@
 //! forward, shown b:                  ^ merged on b7 (b3 will be skipped)
 //! backward, shown b:         ^ merged on a9, "b" and the value of b7 kept aside
 //! ```
+//! A key whose newest entry is a merge operand has a value that is made here, of all operands that the view sees, and kept aside;
+//! going forward, the merged iterator then stands on the first entry that did not count.
+//!
 //! A change of direction is a seek of the merged iterator from the shown key: simple, and right also after an end was
 //! reached, when children may be exhausted. From "not valid" only a seek leads back.
 //!
@@ -25,13 +28,16 @@ use crate::error::{Error, Result};
 use crate::iter::bounds::Bounds;
 use crate::iter::covering::CoveringTombstones;
 use crate::iter::internal::InternalIterator;
+use crate::iter::operands::Operands;
 use crate::iter::resolve::{Verdict, View};
 use crate::key::internal::{self, ParsedKey};
 use crate::key::kind::Kind;
 use crate::key::order::Order;
 use crate::key::sequence::SeqNo;
+use crate::merge::MergeOperator;
 use crate::util::pinned::Pinned;
 use crate::util::sync::Arc;
+use crate::version::merged::{merged_value, take_all};
 use crate::version::super_version::Sources;
 
 /// Which way the last move went, and so where the merged iterator stands.
@@ -52,10 +58,13 @@ pub struct Iter {
     view: View,
     bounds: Bounds,
     sources: Sources,
+    operator: Option<Arc<dyn MergeOperator>>,
     direction: Direction,
     valid: bool,
     key: Vec<u8>,
-    /// The value shown: where in the merged iterator's value it starts (forward), or a copy or pin of it (backward).
+    /// Entries of the key that a backward walk is at, from its oldest value on, oldest first. Kept for its capacity.
+    met: Vec<(SeqNo, Kind, Pinned)>,
+    /// The value shown: where in the merged iterator's value it starts (forward), or a copy or pin of it (backward, or merged).
     value: Shown,
     status: Result<()>,
     /// Where fresh sources come from; a transaction's cursor has no such place.
@@ -70,17 +79,26 @@ enum Shown {
 }
 
 impl Iter {
-    /// A cursor over `sources` within `bounds`.
-    pub(crate) fn new(health: Arc<Health>, order: Order, view: View, bounds: Bounds, sources: Sources) -> Iter {
+    /// A cursor over `sources` within `bounds`. `operator` is that of the family, if it has one.
+    pub(crate) fn new(
+        health: Arc<Health>,
+        order: Order,
+        view: View,
+        bounds: Bounds,
+        sources: Sources,
+        operator: Option<Arc<dyn MergeOperator>>,
+    ) -> Iter {
         Iter {
             health,
             order,
             view,
             bounds,
             sources,
+            operator,
             direction: Direction::Forward,
             valid: false,
             key: Vec::new(),
+            met: Vec::new(),
             value: Shown::Here { skip: 0 },
             status: Ok(()),
             origin: None,
@@ -270,24 +288,43 @@ impl Iter {
             }
             match judge(&mut self.sources.tombstones, &self.view, entry, self.sources.merged.value()) {
                 Err(error) => return Err(self.fail(error)),
-                Ok(Some(strip)) => {
-                    let mut key = skip.take().unwrap_or_default();
+                Ok(verdict) => {
+                    let key = skip.get_or_insert_default();
                     key.clear();
                     key.extend_from_slice(entry.user_key);
-                    self.key = key;
-                    self.value = Shown::Here { skip: strip };
-                    self.valid = true;
-                    return Ok(());
-                }
-                Ok(None) => {
-                    let skipped = skip.get_or_insert_default();
-                    skipped.clear();
-                    skipped.extend_from_slice(entry.user_key);
-                    self.sources.merged.next();
+                    match verdict {
+                        Verdict::Value { skip: strip } => {
+                            self.show(skip.take().unwrap_or_default(), Shown::Here { skip: strip });
+                            return Ok(());
+                        }
+                        Verdict::Operand => match self.merge_forward(key) {
+                            Err(error) => return Err(self.fail(error)),
+                            Ok(Some(value)) => {
+                                self.show(skip.take().unwrap_or_default(), Shown::Aside(value));
+                                return Ok(());
+                            }
+                            Ok(None) => {}
+                        },
+                        Verdict::Absent | Verdict::KeepLooking => self.sources.merged.next(),
+                    }
                 }
             }
         }
         self.end_of_merged()
+    }
+
+    fn show(&mut self, key: Vec<u8>, value: Shown) {
+        self.key = key;
+        self.value = value;
+        self.valid = true;
+    }
+
+    /// The value of `key`, on whose newest visible entry, an operand, the merged iterator stands. Moves it behind what counts.
+    fn merge_forward(&mut self, key: &[u8]) -> Result<Option<Pinned>> {
+        let covering = self.sources.tombstones.newest_over(key)?;
+        let mut operands = Operands::new(self.view);
+        take_all(&mut operands, &mut self.sources.merged, key, covering)?;
+        merged_value(self.operator.as_deref(), key, &operands)
     }
 
     /// Walks backward from where the merged iterator stands to the first key that has a value.
@@ -302,18 +339,10 @@ impl Iter {
                 return Ok(());
             }
             let key = entry.user_key.to_vec();
-            let newest = match self.take_newest(&key) {
-                Ok(newest) => newest,
+            match self.take_newest(&key).and_then(|()| self.value_backward(&key)) {
                 Err(error) => return Err(self.fail(error)),
-            };
-            let Some((seqno, kind, value)) = newest else { continue };
-            let entry = ParsedKey { user_key: &key, seqno, kind };
-            match judge(&mut self.sources.tombstones, &self.view, entry, &value) {
-                Err(error) => return Err(self.fail(error)),
-                Ok(Some(skip)) => {
-                    self.key = key;
-                    self.value = Shown::Aside(strip(value, skip));
-                    self.valid = true;
+                Ok(Some(value)) => {
+                    self.show(key, Shown::Aside(value));
                     return Ok(());
                 }
                 Ok(None) => {}
@@ -322,24 +351,44 @@ impl Iter {
         self.end_of_merged()
     }
 
-    /// Walks backward over all entries of `key`, on the last of which the merged iterator stands; returns the newest that
-    /// the view sees.
-    fn take_newest(&mut self, key: &[u8]) -> Result<Option<(SeqNo, Kind, Pinned)>> {
+    /// Walks backward over all entries of `key`, on the last of which the merged iterator stands; keeps the newest that the
+    /// view sees, and if that is an operand, all down to the newest value.
+    fn take_newest(&mut self, key: &[u8]) -> Result<()> {
+        self.met.clear();
         let merged = &mut self.sources.merged;
-        let mut newest = None;
         while merged.valid() {
             let entry = parse(merged.key())?;
             if entry.user_key != key {
-                return Ok(newest);
+                return Ok(());
             }
             if self.view.sees(entry.seqno) {
-                newest = Some((entry.seqno, entry.kind, merged.pinned_value()));
+                if entry.kind != Kind::Merge {
+                    self.met.clear();
+                }
+                self.met.push((entry.seqno, entry.kind, merged.pinned_value()));
             }
             merged.prev();
         }
         // The merged iterator may have stopped at damage just behind this key's entries: then a newer one may be hidden there.
-        merged.status()?;
-        Ok(newest)
+        merged.status()
+    }
+
+    /// What the entries that were met make of `key`.
+    fn value_backward(&mut self, key: &[u8]) -> Result<Option<Pinned>> {
+        let Some((seqno, kind, value)) = self.met.pop() else { return Ok(None) };
+        let covering = self.sources.tombstones.newest_over(key)?;
+        match self.view.resolve(key, Some((seqno, kind, &value)), covering)? {
+            Verdict::Value { skip } => Ok(Some(strip(value, skip))),
+            Verdict::Absent | Verdict::KeepLooking => Ok(None),
+            Verdict::Operand => {
+                let mut operands = Operands::new(self.view);
+                let mut older = Some((seqno, kind, value));
+                while let Some((seqno, kind, value)) = older {
+                    older = if operands.take(key, (seqno, kind), value, covering)? { self.met.pop() } else { None };
+                }
+                merged_value(self.operator.as_deref(), key, &operands)
+            }
+        }
     }
 
     fn end_of_merged(&mut self) -> Result<()> {
@@ -350,18 +399,10 @@ impl Iter {
     }
 }
 
-/// Whether `entry`, the newest of its key that the view sees, gives a value; and how many bytes precede it.
-fn judge(
-    tombstones: &mut CoveringTombstones,
-    view: &View,
-    entry: ParsedKey<'_>,
-    value: &[u8],
-) -> Result<Option<usize>> {
+/// What `entry`, the newest of its key that the view sees, says.
+fn judge(tombstones: &mut CoveringTombstones, view: &View, entry: ParsedKey<'_>, value: &[u8]) -> Result<Verdict> {
     let covering = tombstones.newest_over(entry.user_key)?;
-    match view.resolve(entry.user_key, Some((entry.seqno, entry.kind, value)), covering)? {
-        Verdict::Value { skip } => Ok(Some(skip)),
-        Verdict::Absent | Verdict::KeepLooking => Ok(None),
-    }
+    view.resolve(entry.user_key, Some((entry.seqno, entry.kind, value)), covering)
 }
 
 fn parse(key: &[u8]) -> Result<ParsedKey<'_>> {

@@ -8,6 +8,8 @@ pub mod column_family;
 pub mod db;
 pub mod environment;
 pub mod iterator;
+#[cfg(test)]
+mod iterator_tests;
 pub mod packed;
 pub mod read_options;
 pub mod snapshot;

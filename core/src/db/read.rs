@@ -20,7 +20,7 @@ use crate::version::super_version::SuperVersion;
 /// The value of `key` as `options` see it.
 pub fn get(shared: &Shared, family: &Family, key: &[u8], options: &ReadOptions) -> Result<Option<Pinned>> {
     let (current, view) = view_of(shared, family, options)?;
-    get_at(shared, &current, key, &view, options)
+    get_at(shared, family, &current, key, &view, options)
 }
 
 /// The values of `keys`, all as of one moment. The outer error is the call's, an inner one that key's.
@@ -31,7 +31,7 @@ pub fn multi_get<K: AsRef<[u8]>>(
     options: &ReadOptions,
 ) -> Result<Vec<Result<Option<Pinned>>>> {
     let (current, view) = view_of(shared, family, options)?;
-    Ok(keys.iter().map(|key| get_at(shared, &current, key.as_ref(), &view, options)).collect())
+    Ok(keys.iter().map(|key| get_at(shared, family, &current, key.as_ref(), &view, options)).collect())
 }
 
 /// The state and view that a read with `options` works on.
@@ -68,13 +68,14 @@ fn check_snapshot(health: &Arc<Health>, snapshot: &crate::db::snapshot::Snapshot
 
 fn get_at(
     shared: &Shared,
+    family: &Family,
     current: &SuperVersion,
     key: &[u8],
     view: &View,
     options: &ReadOptions,
 ) -> Result<Option<Pinned>> {
     shared.counters.gets.bump();
-    let found = current.get(key, view, options.fill_cache)?;
+    let found = current.get(key, view, family.merge.as_deref(), options.fill_cache)?;
     if found.is_some() {
         shared.counters.gets_found.bump();
     }

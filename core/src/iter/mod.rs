@@ -4,6 +4,7 @@ pub mod bounds;
 pub mod covering;
 pub mod internal;
 pub mod merging;
+pub mod operands;
 pub mod resolve;
 pub mod tombstones;
 #[cfg(test)]

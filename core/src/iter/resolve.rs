@@ -38,6 +38,8 @@ pub enum Verdict {
         /// Length of the expiry time in front of the caller's bytes; zero without one.
         skip: usize,
     },
+    /// The entry is a merge operand: it counts, and so do older entries, see [`Operands`](crate::iter::operands::Operands).
+    Operand,
     /// The key is absent: nothing older matters.
     Absent,
     /// Nothing is decided: older entries and sources matter.
@@ -70,7 +72,7 @@ impl View {
             Kind::Delete => Ok(Verdict::Absent),
             Kind::PutExpiring if expiry_ms(user_key, value)? <= self.time_ms => Ok(Verdict::Absent),
             Kind::PutExpiring => Ok(Verdict::Value { skip: EXPIRY_LEN }),
-            Kind::Merge => Err(named(ErrorKind::Unsupported, "a merge operand without a merge operator", user_key)),
+            Kind::Merge => Ok(Verdict::Operand),
             Kind::RangeDelete => {
                 Err(named(ErrorKind::Corruption, "a range tombstone among the entries of a key", user_key))
             }
@@ -139,6 +141,8 @@ impl<'a> Readers<'a> {
             let view = View { seqno, time_ms: self.oldest_time_ms };
             match view.resolve(user_key, Some(entry), newest)? {
                 Verdict::KeepLooking => break,
+                // The views that see it look on for what it applies to.
+                Verdict::Operand => return Ok(Need::Value),
                 Verdict::Value { .. } => need = Need::Value,
                 // Hidden by a range tombstone, the entry itself says nothing: the tombstone does.
                 Verdict::Absent if entry.0 < newest => {}
@@ -172,7 +176,7 @@ mod tests {
             match view.resolve(b"k", Some(*entry), covering).unwrap() {
                 Verdict::Value { skip } => return Some((entry.0, skip)),
                 Verdict::Absent => return None,
-                Verdict::KeepLooking => {}
+                Verdict::KeepLooking | Verdict::Operand => {}
             }
         }
         None
@@ -221,9 +225,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_resolved_names_the_key() {
-        let merge = at(9).resolve(b"counter\0", Some((seqno(3), Kind::Merge, b"+1")), SeqNo::ZERO).unwrap_err();
-        assert_eq!(merge.kind(), ErrorKind::Unsupported);
-        assert!(merge.message().contains("counter\\x00"), "{merge}");
+        let cut = at(9).resolve(b"counter\0", Some((seqno(3), Kind::PutExpiring, b"+1")), SeqNo::ZERO).unwrap_err();
+        assert!(cut.message().contains("counter\\x00"), "{cut}");
         let range = at(9).resolve(&[b'k'; 1000], Some((seqno(3), Kind::RangeDelete, b"z")), SeqNo::ZERO).unwrap_err();
         assert_eq!(range.kind(), ErrorKind::Corruption);
         assert!(range.message().len() < 200);

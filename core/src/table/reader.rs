@@ -146,6 +146,11 @@ impl Table {
         self.starts.get(i).copied().unwrap_or(self.footer.filter.offset)
     }
 
+    /// Whether it may hold point entries of the user key that hashes to `key_hash`.
+    pub fn may_hold(&self, key_hash: u64) -> bool {
+        self.filter.may_contain(key_hash)
+    }
+
     /// The range tombstones.
     pub fn tombstones(&self) -> &Arc<FragmentedTombstones> {
         &self.tombstones

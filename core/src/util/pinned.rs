@@ -55,6 +55,12 @@ impl Pinned {
     }
 }
 
+impl From<Vec<u8>> for Pinned {
+    fn from(bytes: Vec<u8>) -> Pinned {
+        Pinned(Repr::Copy(bytes.into_boxed_slice()))
+    }
+}
+
 impl Deref for Pinned {
     type Target = [u8];
 

@@ -19,6 +19,7 @@ pub mod manifest_recover;
 mod manifest_rotate;
 #[cfg(test)]
 mod manifest_tests;
+pub mod merged;
 pub mod numbers;
 pub mod orders;
 pub mod state;

@@ -7,7 +7,7 @@
 //! ```text
 //! memtable → immutables, newest first → level 0, newest first → the one table of each deeper level
 //!   each: covering = max(covering, its tombstone over the key);  entry = its newest entry for the view
-//!         resolve(entry, covering) → value | absent: done;  keep looking: next source
+//!         resolve(entry, covering) → value | absent: done;  keep looking: next source;  operand: see `merged`
 //! ```
 //! Example: a delete of `[a, z)` at 9 in a memtable, `k` put at 7 in a table. The memtable has no entry of `k`, but its tombstone
 //! says that nothing older matters: no table is asked.
@@ -25,6 +25,7 @@ use crate::iter::resolve::{Verdict, View};
 use crate::key::kind::Kind;
 use crate::key::sequence::SeqNo;
 use crate::memtable::Memtable;
+use crate::merge::MergeOperator;
 use crate::util::hash::key_hash;
 use crate::util::pinned::Pinned;
 use crate::util::sync::Arc;
@@ -97,8 +98,14 @@ impl SuperVersion {
         SuperVersion { memtable: Arc::clone(&self.memtable), immutables, version, tables: Arc::clone(&self.tables) }
     }
 
-    /// The value of `user_key` for `view`.
-    pub fn get(&self, user_key: &[u8], view: &View, fill_cache: bool) -> Result<Option<Pinned>> {
+    /// The value of `user_key` for `view`; `operator` is that of the family, if it has one.
+    pub fn get(
+        &self,
+        user_key: &[u8],
+        view: &View,
+        operator: Option<&dyn MergeOperator>,
+        fill_cache: bool,
+    ) -> Result<Option<Pinned>> {
         let mut covering = SeqNo::ZERO;
         for memtable in self.memtables() {
             covering = covering.max(memtable.covering_tombstone(user_key, view.seqno));
@@ -109,11 +116,12 @@ impl SuperVersion {
                     let value = entry.and_then(|(_, _, value)| value.get(skip..));
                     return value.map(|value| Some(Pinned::copy(value))).ok_or_else(no_value);
                 }
+                Verdict::Operand => return self.get_merged(user_key, view, operator, fill_cache),
                 Verdict::Absent => return Ok(None),
                 Verdict::KeepLooking => {}
             }
         }
-        self.get_from_tables(user_key, view, covering, fill_cache)
+        self.get_from_tables(user_key, view, covering, operator, fill_cache)
     }
 
     fn get_from_tables(
@@ -121,6 +129,7 @@ impl SuperVersion {
         user_key: &[u8],
         view: &View,
         mut covering: SeqNo,
+        operator: Option<&dyn MergeOperator>,
         fill_cache: bool,
     ) -> Result<Option<Pinned>> {
         let hash = key_hash(user_key);
@@ -135,6 +144,7 @@ impl SuperVersion {
                 Verdict::Value { skip } => {
                     return found.ok_or_else(no_value).and_then(|found| strip(found.2, skip)).map(Some);
                 }
+                Verdict::Operand => return self.get_merged(user_key, view, operator, fill_cache),
                 Verdict::Absent => return Ok(None),
                 Verdict::KeepLooking => {}
             }
@@ -142,12 +152,12 @@ impl SuperVersion {
         Ok(None)
     }
 
-    fn memtables(&self) -> impl Iterator<Item = &Arc<Memtable>> {
+    pub(super) fn memtables(&self) -> impl Iterator<Item = &Arc<Memtable>> {
         std::iter::once(&self.memtable).chain(&self.immutables)
     }
 
     /// The tables that may hold something of `user_key` for a view of `view`, newest first.
-    fn candidates(&self, user_key: &[u8], view: SeqNo) -> impl Iterator<Item = &Arc<FileMeta>> {
+    pub(super) fn candidates(&self, user_key: &[u8], view: SeqNo) -> impl Iterator<Item = &Arc<FileMeta>> {
         let order = self.version.order();
         let l0 = self.version.l0().iter().filter(move |file| file.contains(order, user_key));
         let deeper = Level::all().skip(1).filter_map(move |level| self.version.find(level, user_key));

@@ -1,5 +1,5 @@
-//! Reads through all sources at once, against a model: a random history of puts, deletes and range deletes is spread over memtables
-//! and levels, oldest deepest, and every key is looked up in every view, by `get` and by walking the sources.
+//! Reads through all sources at once, against a model: a random history of puts, merges, deletes and range deletes is spread over
+//! memtables and levels, oldest deepest, and every key is looked up in every view, by `get` and by walking the sources.
 
 use std::collections::BTreeMap;
 
@@ -8,6 +8,7 @@ use crate::env::sim_fs::SimFs;
 use crate::error::ErrorKind;
 use crate::iter::bounds::Bounds;
 use crate::iter::internal::InternalIterator;
+use crate::iter::operands::Operands;
 use crate::iter::resolve::{Verdict, View};
 use crate::iter::vec_iter::Rng;
 use crate::key::internal;
@@ -15,8 +16,10 @@ use crate::key::kind::Kind;
 use crate::key::order::Order;
 use crate::key::sequence::SeqNo;
 use crate::memtable::Memtable;
+use crate::merge::{MergeOperator, Operators};
 use crate::util::sync::Arc;
 use crate::version::file_meta::FileMeta;
+use crate::version::merged::{merged_value, take_all};
 use crate::version::super_version::{Sources, SuperVersion};
 use crate::version::table_cache::testing::{Contents, cache, dir, disk, put, write_table};
 use crate::version::version::{Levels, Version};
@@ -35,16 +38,21 @@ fn key(n: u64) -> Vec<u8> {
 #[derive(Clone, Debug)]
 enum Write {
     Put(u64),
+    /// With the time it expires at.
     Expiring(u64, u64),
+    /// With the time it was committed at.
+    Merge(u64, u64),
     Delete(u64),
     DeleteRange(u64, u64),
 }
 
 fn history(rng: &mut Rng, len: usize) -> Vec<Write> {
     let write = |rng: &mut Rng| match rng.below(10) {
-        0..5 => Write::Put(rng.below(KEYS)),
+        0..2 => Write::Put(rng.below(KEYS)),
+        2..5 => Write::Merge(rng.below(KEYS), 1 + rng.below(200)),
         5 => Write::Expiring(rng.below(KEYS), rng.below(200)),
-        6 | 7 => Write::Delete(rng.below(KEYS)),
+        6 => Write::Merge(rng.below(KEYS), 1 + rng.below(200)),
+        7 => Write::Delete(rng.below(KEYS)),
         _ => {
             let start = rng.below(KEYS);
             Write::DeleteRange(start, start + 1 + rng.below(KEYS / 3))
@@ -53,18 +61,25 @@ fn history(rng: &mut Rng, len: usize) -> Vec<Write> {
     (0..len).map(|_| write(rng)).collect()
 }
 
-/// What a view of `view` at `time_ms` finds at each key.
+/// What a view of `view` at `time_ms` finds at each key. Operands are appended.
 fn model(history: &[Write], view: u64, time_ms: u64) -> BTreeMap<u64, Vec<u8>> {
-    let mut state = BTreeMap::new();
+    let mut state: BTreeMap<u64, (Vec<u8>, u64)> = BTreeMap::new();
     for (seqno, write) in (1..=view).zip(history) {
+        let value = seqno.to_string().into_bytes();
         match write {
-            Write::Put(k) => drop(state.insert(*k, seqno.to_string().into_bytes())),
-            Write::Expiring(k, at) if *at > time_ms => drop(state.insert(*k, seqno.to_string().into_bytes())),
-            Write::Expiring(k, _) | Write::Delete(k) => drop(state.remove(k)),
+            Write::Put(k) => drop(state.insert(*k, (value, u64::MAX))),
+            Write::Expiring(k, at) => drop(state.insert(*k, (value, *at))),
+            Write::Merge(k, now) => {
+                let base = state.remove(k).filter(|(_, at)| at > now);
+                let (mut merged, at) = base.unwrap_or((Vec::new(), u64::MAX));
+                merged.extend_from_slice(&value);
+                state.insert(*k, (merged, at));
+            }
+            Write::Delete(k) => drop(state.remove(k)),
             Write::DeleteRange(start, end) => state.retain(|k, _| k < start || k >= end),
         }
     }
-    state
+    state.into_iter().filter(|(_, (_, at))| *at > time_ms).map(|(k, (value, _))| (k, value)).collect()
 }
 
 /// A write as kind, user key and stored value.
@@ -73,6 +88,7 @@ fn stored(write: &Write, seqno: u64) -> (Kind, Vec<u8>, Vec<u8>) {
     match write {
         Write::Put(k) => (Kind::Put, key(*k), value),
         Write::Expiring(k, at) => (Kind::PutExpiring, key(*k), [&at.to_le_bytes()[..], &value].concat()),
+        Write::Merge(k, now) => (Kind::Merge, key(*k), [&now.to_le_bytes()[..], &value].concat()),
         Write::Delete(k) => (Kind::Delete, key(*k), Vec::new()),
         Write::DeleteRange(start, end) => (Kind::RangeDelete, key(*start), key(*end)),
     }
@@ -144,6 +160,10 @@ fn spread(rng: &mut Rng, history: &[Write]) -> Fixture {
     Fixture { sim, current }
 }
 
+fn append() -> Arc<dyn MergeOperator> {
+    Operators::new().find("append").unwrap()
+}
+
 /// Walks `sources` as an iterator over the database does.
 fn walk(sources: &mut Sources, view: &View) -> Vec<(Vec<u8>, Vec<u8>)> {
     let mut found: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
@@ -157,6 +177,14 @@ fn walk(sources: &mut Sources, view: &View) -> Vec<(Vec<u8>, Vec<u8>)> {
             let stored = Some((entry.seqno, entry.kind, sources.merged.value()));
             match view.resolve(&user_key, stored, covering).unwrap() {
                 Verdict::KeepLooking => {}
+                Verdict::Operand => {
+                    let mut operands = Operands::new(*view);
+                    take_all(&mut operands, &mut sources.merged, &user_key, covering).unwrap();
+                    let value = merged_value(Some(&*append()), &user_key, &operands).unwrap();
+                    found.extend(value.map(|value| (user_key.clone(), value.to_vec())));
+                    done = Some(user_key);
+                    continue;
+                }
                 Verdict::Absent => done = Some(user_key),
                 Verdict::Value { skip } => {
                     found.push((user_key.clone(), sources.merged.value()[skip..].to_vec()));
@@ -176,12 +204,13 @@ fn every_key_in_every_view_is_what_the_model_says() {
         let mut rng = Rng::new(seed);
         let history = history(&mut rng, 80);
         let Fixture { sim: _sim, current } = spread(&mut rng, &history);
+        let append = append();
         for view_seqno in 0..=history.len() as u64 {
             let time_ms = rng.below(200);
             let view = View { seqno: seq(view_seqno), time_ms };
             let model = model(&history, view_seqno, time_ms);
             for k in 0..KEYS {
-                let found = current.get(&key(k), &view, true).unwrap();
+                let found = current.get(&key(k), &view, Some(&*append), true).unwrap();
                 assert_eq!(found.as_deref(), model.get(&k).map(|v| &v[..]), "seed {seed}, view {view_seqno}, key {k}");
             }
             let (lower, upper) = (rng.below(KEYS), rng.below(KEYS));
@@ -196,6 +225,37 @@ fn every_key_in_every_view_is_what_the_model_says() {
             }
         }
     }
+}
+
+#[test]
+fn operands_without_an_operator_are_an_error_and_never_absence() {
+    let sim = disk();
+    let empty = Arc::new(Version::empty(Order::Bytewise));
+    let current = SuperVersion::new(memtable(&[(1, Write::Merge(1, 5))]), Vec::new(), empty, cache(&sim, 1));
+    let view = View { seqno: seq(1), time_ms: 9 };
+    let error = current.get(&key(1), &view, None, true).unwrap_err();
+    assert_eq!(
+        (error.kind(), error.message()),
+        (ErrorKind::Unsupported, "a merge operand without a merge operator, at key \"k01\"")
+    );
+    let early = View { seqno: SeqNo::ZERO, ..view };
+    assert!(current.get(&key(1), &early, None, true).unwrap().is_none());
+}
+
+#[test]
+fn a_hundred_thousand_operands_are_no_deeper_than_one() {
+    let sim = disk();
+    let memtable = Memtable::new(&Order::Bytewise);
+    let one = [&5u64.to_le_bytes()[..], &1u64.to_le_bytes()].concat();
+    for seqno in 1..=100_000 {
+        memtable.add(seq(seqno), Kind::Merge, b"hits", &one).unwrap();
+    }
+    let empty = Arc::new(Version::empty(Order::Bytewise));
+    let current = SuperVersion::new(Arc::new(memtable), Vec::new(), empty, cache(&sim, 1));
+    let view = View { seqno: seq(99_999), time_ms: 9 };
+    let add = Operators::new().find("add_u64").unwrap();
+    let found = current.get(b"hits", &view, Some(&*add), true).unwrap().unwrap();
+    assert_eq!(found[..], 99_999u64.to_le_bytes());
 }
 
 #[test]
@@ -220,7 +280,7 @@ fn a_lookup_opens_no_more_tables_than_it_must() {
         let tables = cache(&sim, 10);
         let current = SuperVersion::new(memtable(&[]), Vec::new(), Arc::clone(&version), Arc::clone(&tables));
         let view = View { seqno: seq(view), time_ms: 0 };
-        let found = current.get(user_key.as_bytes(), &view, true).unwrap();
+        let found = current.get(user_key.as_bytes(), &view, None, true).unwrap();
         (found.map(|value| String::from_utf8(value.to_vec()).unwrap()), tables.opens())
     };
     assert_eq!(opens("b", 50), (Some("newest".to_owned()), 1));
@@ -246,11 +306,11 @@ fn damage_is_an_error_that_names_the_file_and_never_absence() {
     let view = View { seqno: SeqNo::MAX, time_ms: 0 };
     let path = dir().join("000001.sst");
     sim.open(&path, OpenMode::ReadWrite).unwrap().write_at(&[0x55; 4], 10).unwrap();
-    let error = current().get(b"a", &view, true).unwrap_err();
+    let error = current().get(b"a", &view, None, true).unwrap_err();
     assert_eq!((error.kind(), error.file()), (ErrorKind::Corruption, Some(&*path)));
     sim.remove(&path).unwrap();
     let current = current();
-    let error = current.get(b"a", &view, true).unwrap_err();
+    let error = current.get(b"a", &view, None, true).unwrap_err();
     assert_eq!((error.kind(), error.file()), (ErrorKind::Corruption, Some(&*path)));
     let mut sources = current.sources(&Bounds::ALL, view.seqno, true).unwrap();
     sources.merged.seek_to_first();
@@ -274,7 +334,7 @@ fn changes_make_new_super_versions_and_leave_the_old_ones_alone() {
     assert!(after.immutables().is_empty());
     let view = View { seqno: seq(1), time_ms: 0 };
     for (current, opened) in [(&before, 0), (&switched, 0), (&after, 1)] {
-        assert_eq!(current.get(&key(1), &view, true).unwrap().as_deref(), Some(&b"1"[..]));
+        assert_eq!(current.get(&key(1), &view, None, true).unwrap().as_deref(), Some(&b"1"[..]));
         assert_eq!(tables.opens(), opened);
     }
     assert_eq!(before.immutables().len(), 0);
