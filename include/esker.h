@@ -42,8 +42,9 @@
  *       the process.
  *     - Every other handle has one owner and ends with its own _free, once, with no call in flight, as with free(). A
  *       use after that is undefined (a debug build of Esker detects it and aborts).
- *     - Iterators, snapshots and values may outlive their database: their calls return ESKER_CLOSED, their _free
- *       works, and a value stays readable. They do not hold the directory: it can be opened again while they live.
+ *     - Iterators, snapshots, column families and values may outlive their database: their calls return ESKER_CLOSED,
+ *       their _free works, and a value stays readable. They do not hold the directory: it can be opened again while
+ *       they live.
  *  4. A function that could ever fail returns an esker_status, and has a last parameter `esker_error **error`, which
  *     may be NULL. It receives an object of the caller's own: status, message, file, offset. *error is NULL on entry,
  *     whatever was there. There is no last error of a thread. (Moves of iterators and typed setters have no error
@@ -93,6 +94,9 @@ extern "C" {
  */
 typedef struct esker_db esker_db;
 
+/** A handle on a column family: a named tree of keys within a database. Any number of threads may use it at once. */
+typedef struct esker_cf esker_cf;
+
 /** What went wrong: a status, a sentence, and the file and offset it is about. Freed with esker_error_free(). */
 typedef struct esker_error esker_error;
 
@@ -120,8 +124,11 @@ typedef struct esker_write_options esker_write_options;
 /** How a database is opened. Copied by esker_open(), so it may be changed and freed at any time after. */
 typedef struct esker_options esker_options;
 
-/** A named tree within a database. In this version no function makes one: pass NULL, the default family. */
-typedef struct esker_cf esker_cf;
+/** How a column family is made. Copied by esker_cf_create(), so it may be changed and freed at any time after. */
+typedef struct esker_cf_options esker_cf_options;
+
+/** Names that a call listed. */
+typedef struct esker_names esker_names;
 
 /* ---- Statuses ------------------------------------------------------------------------------------------------------
  *
@@ -495,7 +502,7 @@ void esker_value_free(esker_value *value);
 /* ---- Batches -------------------------------------------------------------------------------------------------------
  *
  * Collects operations for esker_write(). Later operations win over earlier ones on the same key. Belongs to no
- * database.
+ * database: of a column family it keeps the number, so write it to the database that the family is of.
  */
 
 /**
@@ -515,8 +522,7 @@ esker_batch *esker_batch_new(void);
  * @param[in]  key, key_len      at most 8 MiB; copied
  * @param[in]  value, value_len  at most 1 GiB; copied
  * @param[out] error             [own] NULL, or where to put the error
- * @return ESKER_OK, ESKER_INVALID_ARGUMENT (also if the batch would grow beyond 2 GiB), ESKER_UNSUPPORTED,
- *         ESKER_PANIC
+ * @return ESKER_OK, ESKER_INVALID_ARGUMENT (also if the batch would grow beyond 2 GiB), ESKER_PANIC
  *
  * Threads: one at a time for the same batch. Since: 0.1.
  */
@@ -535,8 +541,7 @@ esker_status esker_batch_put(esker_batch *batch,
  * @param[in]  cf            NULL: the default column family
  * @param[in]  key, key_len  at most 8 MiB; copied
  * @param[out] error         [own] NULL, or where to put the error
- * @return ESKER_OK, ESKER_INVALID_ARGUMENT (also if the batch would grow beyond 2 GiB), ESKER_UNSUPPORTED,
- *         ESKER_PANIC
+ * @return ESKER_OK, ESKER_INVALID_ARGUMENT (also if the batch would grow beyond 2 GiB), ESKER_PANIC
  *
  * Threads: one at a time for the same batch. Since: 0.1.
  */
@@ -555,8 +560,7 @@ esker_status esker_batch_delete(esker_batch *batch,
  * @param[in]  end, end_len      the first key to keep; copied; equal to start: adds nothing; before start: refused by
  *                               esker_write()
  * @param[out] error             [own] NULL, or where to put the error
- * @return ESKER_OK, ESKER_INVALID_ARGUMENT (also if the batch would grow beyond 2 GiB), ESKER_UNSUPPORTED,
- *         ESKER_PANIC
+ * @return ESKER_OK, ESKER_INVALID_ARGUMENT (also if the batch would grow beyond 2 GiB), ESKER_PANIC
  *
  * Threads: one at a time for the same batch. Since: 0.1.
  */
@@ -1162,6 +1166,245 @@ const char *esker_options_doc(size_t index);
  */
 void esker_options_free(esker_options *options);
 
+/* ---- Column families -----------------------------------------------------------------------------------------------
+ *
+ * A database has one or many, each with keys and options of its own; batches, snapshots and transactions span them.
+ * The one that is always there is called "default", and NULL means it. A handle names a family for the calls on the
+ * database it came from; with any other it is ESKER_INVALID_ARGUMENT, and so it is once the family was dropped. It may
+ * be freed at any time: that changes nothing in the database.
+ */
+
+/**
+ * Creates a column family. Its options are recorded: it is opened as it is.
+ *
+ * @param[in]  db       the database
+ * @param[in]  name     a C string in UTF-8 of 1 to 255 bytes, which no other family has
+ * @param[in]  options  NULL: the defaults
+ * @param[out] cf       [own] the family, to free with esker_cf_free(); NULL unless ESKER_OK
+ * @param[out] error    [own] NULL, or where to put the error
+ * @return ESKER_OK, ESKER_INVALID_ARGUMENT (also if there is one of that name), ESKER_IO, ESKER_CLOSED,
+ *         ESKER_READ_ONLY, ESKER_NO_SPACE, ESKER_POISONED, ESKER_FORKED, ESKER_UNSUPPORTED, ESKER_PANIC
+ *
+ * Threads: any number at once. Since: 0.1.
+ */
+esker_status esker_cf_create(const esker_db *db,
+                             const char *name,
+                             const esker_cf_options *options,
+                             esker_cf **cf,
+                             esker_error **error);
+
+/**
+ * Opens a column family that is there.
+ *
+ * @param[in]  db     the database
+ * @param[in]  name   a C string
+ * @param[out] cf     [own] the family, to free with esker_cf_free(); NULL unless ESKER_OK
+ * @param[out] error  [own] NULL, or where to put the error
+ * @return ESKER_OK, ESKER_NOT_FOUND (with an error: no family of that name), ESKER_INVALID_ARGUMENT, ESKER_CLOSED,
+ *         ESKER_FORKED, ESKER_PANIC
+ *
+ * Threads: any number at once. Since: 0.1.
+ */
+esker_status esker_cf_open(const esker_db *db, const char *name, esker_cf **cf, esker_error **error);
+
+/**
+ * The column family that NULL means, as a handle.
+ *
+ * @param[in]  db     the database
+ * @param[out] cf     [own] the family, to free with esker_cf_free(); NULL unless ESKER_OK
+ * @param[out] error  [own] NULL, or where to put the error
+ * @return ESKER_OK, ESKER_INVALID_ARGUMENT, ESKER_CLOSED, ESKER_FORKED, ESKER_PANIC
+ *
+ * Threads: any number at once. Since: 0.1.
+ */
+esker_status esker_cf_default(const esker_db *db, esker_cf **cf, esker_error **error);
+
+/**
+ * Drops a column family: its keys are gone for every new read, and its files as soon as no snapshot and no iterator
+ * needs them. Every handle on it is still to be freed.
+ *
+ * @param[in]  db     the database
+ * @param[in]  cf     the family; not the default one
+ * @param[out] error  [own] NULL, or where to put the error
+ * @return ESKER_OK, ESKER_INVALID_ARGUMENT (also if it was dropped before), ESKER_IO, ESKER_CLOSED, ESKER_READ_ONLY,
+ *         ESKER_NO_SPACE, ESKER_POISONED, ESKER_FORKED, ESKER_UNSUPPORTED, ESKER_PANIC
+ *
+ * Threads: any number at once. Since: 0.1.
+ */
+esker_status esker_cf_drop(const esker_db *db, const esker_cf *cf, esker_error **error);
+
+/**
+ * The names of all column families, the oldest first: "default" leads.
+ *
+ * @param[in]  db     the database
+ * @param[out] names  [own] the names, to free with esker_names_free(); NULL unless ESKER_OK
+ * @param[out] error  [own] NULL, or where to put the error
+ * @return ESKER_OK, ESKER_INVALID_ARGUMENT, ESKER_CLOSED, ESKER_FORKED, ESKER_PANIC
+ *
+ * Threads: any number at once. Since: 0.1.
+ */
+esker_status esker_cf_list(const esker_db *db, esker_names **names, esker_error **error);
+
+/**
+ * The name of a column family. Works also after a close or a drop.
+ *
+ * @param[in] cf  NULL: no family
+ * @return a C string, valid until the handle is freed; NULL for NULL
+ *
+ * Threads: any number at once. Since: 0.1.
+ */
+const char *esker_cf_name(const esker_cf *cf);
+
+/**
+ * The number of a column family, which no other of its database ever has: what esker_batch_entry() tells of an entry.
+ *
+ * @param[in] cf  NULL: the default column family
+ * @return the number; 0 for the default family
+ *
+ * Threads: any number at once. Since: 0.1.
+ */
+uint32_t esker_cf_id(const esker_cf *cf);
+
+/**
+ * Tells whether a column family was dropped.
+ *
+ * @param[in] cf  NULL: the default column family
+ * @return 1 if it was, 0 if not
+ *
+ * Threads: any number at once. Since: 0.1.
+ */
+uint8_t esker_cf_is_dropped(const esker_cf *cf);
+
+/**
+ * Reads an option of a column family, as text. Works also after a close or a drop.
+ *
+ * @param[in]  cf     the family
+ * @param[in]  name   a C string; esker_cf_options_name() lists them
+ * @param[out] value  [own] the text, to free with esker_value_free(); NULL unless ESKER_OK
+ * @param[out] error  [own] NULL, or where to put the error
+ * @return ESKER_OK, ESKER_INVALID_ARGUMENT, ESKER_PANIC
+ *
+ * Threads: any number at once. Since: 0.1.
+ */
+esker_status esker_cf_get_option(const esker_cf *cf, const char *name, esker_value **value, esker_error **error);
+
+/**
+ * Frees a handle on a column family. The family stays as it is.
+ *
+ * @param[in] cf  [own] NULL: nothing happens
+ *
+ * Threads: one at a time, with no other call on the same handle. Since: 0.1.
+ */
+void esker_cf_free(esker_cf *cf);
+
+/* ---- Column family options -----------------------------------------------------------------------------------------
+ *
+ * How a column family is made. "default" stands for the database's own choice. In place of options NULL means the
+ * defaults.
+ */
+
+/**
+ * Makes options of a column family with the defaults.
+ *
+ * @return [own] options to free with esker_cf_options_free(); NULL only after a panic
+ *
+ * Threads: any. Since: 0.1.
+ */
+esker_cf_options *esker_cf_options_new(void);
+
+/**
+ * Sets an option, as in ("merge_operator", "add_u64") or ("ttl_ms", "60000"). On failure nothing is changed.
+ *
+ * @param[in]  options  the options
+ * @param[in]  name     a C string; esker_cf_options_name() lists them
+ * @param[in]  value    a C string
+ * @param[out] error    [own] NULL, or where to put the error; it offers the nearest name for an unknown one
+ * @return ESKER_OK, ESKER_INVALID_ARGUMENT, ESKER_PANIC
+ *
+ * Threads: one at a time for the same options. Since: 0.1.
+ */
+esker_status esker_cf_options_set(esker_cf_options *options, const char *name, const char *value, esker_error **error);
+
+/**
+ * Reads an option as text; esker_cf_options_set() takes that text.
+ *
+ * @param[in]  options  the options
+ * @param[in]  name     a C string
+ * @param[out] value    [own] the text, to free with esker_value_free(); NULL unless ESKER_OK
+ * @param[out] error    [own] NULL, or where to put the error
+ * @return ESKER_OK, ESKER_INVALID_ARGUMENT, ESKER_PANIC
+ *
+ * Threads: any number at once while nobody sets. Since: 0.1.
+ */
+esker_status esker_cf_options_get(const esker_cf_options *options,
+                                  const char *name,
+                                  esker_value **value,
+                                  esker_error **error);
+
+/**
+ * The name of the option at `index`: 0, 1, … until NULL.
+ *
+ * @param[in] index  from 0
+ * @return a C string, a constant; NULL after the last
+ *
+ * Threads: any. Since: 0.1.
+ */
+const char *esker_cf_options_name(size_t index);
+
+/**
+ * What the option at `index` does and which values it takes, in a sentence or two.
+ *
+ * @param[in] index  as for esker_cf_options_name()
+ * @return a C string, a constant; NULL after the last
+ *
+ * Threads: any. Since: 0.1.
+ */
+const char *esker_cf_options_doc(size_t index);
+
+/**
+ * Frees options of a column family. Families made with them stay as they are.
+ *
+ * @param[in] options  [own] NULL: nothing happens
+ *
+ * Threads: one at a time, with no other call on the same options. Since: 0.1.
+ */
+void esker_cf_options_free(esker_cf_options *options);
+
+/* ---- Lists of names ------------------------------------------------------------------------------------------------
+ *
+ * What a call listed. Belongs to the caller, and does not change with the database.
+ */
+
+/**
+ * How many names are in a list.
+ *
+ * @param[in] names  NULL: none
+ * @return their number
+ *
+ * Threads: any number at once. Since: 0.1.
+ */
+size_t esker_names_count(const esker_names *names);
+
+/**
+ * The name at `index`: 0, 1, … until NULL.
+ *
+ * @param[in] names  NULL: an empty list
+ * @param[in] index  from 0
+ * @return a C string, valid until the list is freed; NULL after the last
+ *
+ * Threads: any number at once. Since: 0.1.
+ */
+const char *esker_names_at(const esker_names *names, size_t index);
+
+/**
+ * Frees a list of names.
+ *
+ * @param[in] names  [own] NULL: nothing happens
+ *
+ * Threads: one at a time, with no other call on the same list. Since: 0.1.
+ */
+void esker_names_free(esker_names *names);
+
 /* ---- Reading many keys at once -------------------------------------------------------------------------------------
  *
  * All keys are read at one moment, as if through a snapshot. Each key has its own status.
@@ -1302,7 +1545,7 @@ esker_status esker_sync(const esker_db *db, esker_error **error);
  * Writes what is in memory to tables, and returns when that is done.
  *
  * @param[in]  db     the database
- * @param[in]  cf     NULL: the default column family
+ * @param[in]  cf     NULL: every column family
  * @param[out] error  [own] NULL, or where to put the error
  * @return ESKER_OK, ESKER_INVALID_ARGUMENT, ESKER_IO, ESKER_CLOSED, ESKER_READ_ONLY, ESKER_NO_SPACE,
  *         ESKER_POISONED, ESKER_FORKED, ESKER_UNSUPPORTED, ESKER_BUSY, ESKER_CANCELLED, ESKER_PANIC

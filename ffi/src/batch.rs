@@ -4,7 +4,7 @@
 //! Batches
 //!
 //! Collects operations for esker_write(). Later operations win over earlier ones on the same key. Belongs to no
-//! database.
+//! database: of a column family it keeps the number, so write it to the database that the family is of.
 
 use std::ptr;
 
@@ -12,8 +12,8 @@ use engine::{Error, Result, WriteBatch};
 
 use crate::bytes::array;
 use crate::error::{ErrorOut, esker_error};
-use crate::family::{default_only, esker_cf};
-use crate::handle::{Handle, borrow, borrow_mut, give, required, take};
+use crate::family::{esker_cf, number};
+use crate::handle::{Handle, borrow, borrow_mut, end, give, required};
 use crate::out::Out;
 use crate::panic::{boundary, caught};
 use crate::status::{ESKER_OK, esker_status};
@@ -43,8 +43,7 @@ pub extern "C" fn esker_batch_new() -> *mut esker_batch {
 /// @param[in]  key, key_len      at most 8 MiB; copied
 /// @param[in]  value, value_len  at most 1 GiB; copied
 /// @param[out] error             [own] NULL, or where to put the error
-/// @return ESKER_OK, ESKER_INVALID_ARGUMENT (also if the batch would grow beyond 2 GiB), ESKER_UNSUPPORTED,
-///         ESKER_PANIC
+/// @return ESKER_OK, ESKER_INVALID_ARGUMENT (also if the batch would grow beyond 2 GiB), ESKER_PANIC
 ///
 /// Threads: one at a time for the same batch. Since: 0.1.
 #[unsafe(no_mangle)]
@@ -58,12 +57,11 @@ pub unsafe extern "C" fn esker_batch_put(
     error: *mut *mut esker_error,
 ) -> esker_status {
     // SAFETY: conventions 6 to 9.
-    let (error, batch) = unsafe { (ErrorOut::new(error), borrow_mut(batch)) };
+    let (error, batch, family) = unsafe { (ErrorOut::new(error), borrow_mut(batch), number(cf)) };
     // SAFETY: convention 7.
     let (key, value) = unsafe { (array(key, key_len, "key"), array(value, value_len, "value")) };
     boundary("esker_batch_put", error, || {
-        default_only(cf)?;
-        batch?.0.put(key?, value?)?;
+        batch?.0.put_in(family?, key?, value?)?;
         Ok(ESKER_OK)
     })
 }
@@ -74,8 +72,7 @@ pub unsafe extern "C" fn esker_batch_put(
 /// @param[in]  cf            NULL: the default column family
 /// @param[in]  key, key_len  at most 8 MiB; copied
 /// @param[out] error         [own] NULL, or where to put the error
-/// @return ESKER_OK, ESKER_INVALID_ARGUMENT (also if the batch would grow beyond 2 GiB), ESKER_UNSUPPORTED,
-///         ESKER_PANIC
+/// @return ESKER_OK, ESKER_INVALID_ARGUMENT (also if the batch would grow beyond 2 GiB), ESKER_PANIC
 ///
 /// Threads: one at a time for the same batch. Since: 0.1.
 #[unsafe(no_mangle)]
@@ -87,10 +84,11 @@ pub unsafe extern "C" fn esker_batch_delete(
     error: *mut *mut esker_error,
 ) -> esker_status {
     // SAFETY: conventions 6 to 9.
-    let (error, batch, key) = unsafe { (ErrorOut::new(error), borrow_mut(batch), array(key, key_len, "key")) };
+    let (error, batch, family) = unsafe { (ErrorOut::new(error), borrow_mut(batch), number(cf)) };
+    // SAFETY: convention 7.
+    let key = unsafe { array(key, key_len, "key") };
     boundary("esker_batch_delete", error, || {
-        default_only(cf)?;
-        batch?.0.delete(key?)?;
+        batch?.0.delete_in(family?, key?)?;
         Ok(ESKER_OK)
     })
 }
@@ -103,8 +101,7 @@ pub unsafe extern "C" fn esker_batch_delete(
 /// @param[in]  end, end_len      the first key to keep; copied; equal to start: adds nothing; before start: refused by
 ///                               esker_write()
 /// @param[out] error             [own] NULL, or where to put the error
-/// @return ESKER_OK, ESKER_INVALID_ARGUMENT (also if the batch would grow beyond 2 GiB), ESKER_UNSUPPORTED,
-///         ESKER_PANIC
+/// @return ESKER_OK, ESKER_INVALID_ARGUMENT (also if the batch would grow beyond 2 GiB), ESKER_PANIC
 ///
 /// Threads: one at a time for the same batch. Since: 0.1.
 #[unsafe(no_mangle)]
@@ -118,12 +115,11 @@ pub unsafe extern "C" fn esker_batch_delete_range(
     error: *mut *mut esker_error,
 ) -> esker_status {
     // SAFETY: conventions 6 to 9.
-    let (error, batch) = unsafe { (ErrorOut::new(error), borrow_mut(batch)) };
+    let (error, batch, family) = unsafe { (ErrorOut::new(error), borrow_mut(batch), number(cf)) };
     // SAFETY: convention 7.
     let (start, end) = unsafe { (array(start, start_len, "start"), array(end, end_len, "end")) };
     boundary("esker_batch_delete_range", error, || {
-        default_only(cf)?;
-        batch?.0.delete_range(start?, end?)?;
+        batch?.0.delete_range_in(family?, start?, end?)?;
         Ok(ESKER_OK)
     })
 }
@@ -312,6 +308,5 @@ pub unsafe extern "C" fn esker_batch_from_data(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esker_batch_free(batch: *mut esker_batch) {
     // SAFETY: convention 3.
-    let batch = unsafe { take(batch) };
-    caught("esker_batch_free", || drop(batch)).unwrap_or_default();
+    unsafe { end("esker_batch_free", batch) }
 }

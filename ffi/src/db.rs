@@ -16,12 +16,13 @@ use std::path::Path;
 use std::ptr;
 use std::sync::atomic::AtomicPtr;
 
-use engine::{Db, ErrorKind, Options, Result};
+use engine::{ColumnFamily, Db, ErrorKind, Options, Result};
 
 use crate::bytes::{path, text};
 use crate::error::{ErrorOut, esker_error};
 use crate::handle::{Handle, borrow, keep, required};
-use crate::options::{self, esker_options};
+use crate::named::or_default;
+use crate::options::esker_options;
 use crate::out::Out;
 use crate::panic::{boundary, caught};
 use crate::status::{ESKER_OK, esker_status};
@@ -31,6 +32,8 @@ use crate::value::esker_value;
 /// ESKER_CLOSED and nothing worse.
 pub struct esker_db {
     engine: Db,
+    /// What calls without a column family mean.
+    pub(crate) default: ColumnFamily,
     /// The shell made before this one.
     pub(crate) older: AtomicPtr<esker_db>,
 }
@@ -39,13 +42,23 @@ impl Handle for esker_db {
     const NAME: &'static str = "esker_db";
 }
 
+impl esker_db {
+    fn new(engine: Db) -> esker_db {
+        esker_db { default: engine.default_family(), engine, older: AtomicPtr::new(ptr::null_mut()) }
+    }
+
+    pub(crate) fn engine(&self) -> &Db {
+        &self.engine
+    }
+}
+
 /// The engine behind a handle.
 ///
 /// # Safety
 /// As for [`required`].
 pub(crate) unsafe fn engine<'a>(db: *const esker_db) -> Result<&'a Db> {
     // SAFETY: the same contract.
-    unsafe { required(db) }.map(|shell| &shell.engine)
+    unsafe { required(db) }.map(esker_db::engine)
 }
 
 /// Opens the database in the directory `path`, and creates it if there is none (unless "create_if_missing" is
@@ -71,11 +84,11 @@ pub unsafe extern "C" fn esker_open(
 ) -> esker_status {
     // SAFETY: conventions 6 to 9.
     let (error, db, path, options) =
-        unsafe { (ErrorOut::new(error), Out::new(db), self::path(path), options::or_default(options)) };
+        unsafe { (ErrorOut::new(error), Out::new(db), self::path(path), or_default(options)) };
     boundary("esker_open", error, || {
         let mut db = db.required("db")?;
         let engine = open_engine(path?, &options)?;
-        db.set(keep(esker_db { engine, older: AtomicPtr::new(ptr::null_mut()) }).cast_mut());
+        db.set(keep(esker_db::new(engine)).cast_mut());
         Ok(ESKER_OK)
     })
 }
@@ -193,7 +206,7 @@ pub unsafe extern "C" fn esker_get_option(
 }
 
 /// Refuses a closed database and a forked child, for the calls that the engine would answer from memory.
-fn open(db: &Db) -> Result<&Db> {
+pub(crate) fn open(db: &Db) -> Result<&Db> {
     db.check_open()?;
     Ok(db)
 }

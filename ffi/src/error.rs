@@ -12,9 +12,8 @@ use std::ptr;
 
 use engine::Error;
 
-use crate::handle::{Handle, borrow, give, take};
+use crate::handle::{Handle, borrow, end, give};
 use crate::out::Out;
-use crate::panic::caught;
 use crate::status::{self, ESKER_OK, esker_status};
 
 /// What went wrong: a status, a sentence, and the file and offset it is about. Freed with esker_error_free().
@@ -126,8 +125,7 @@ pub unsafe extern "C" fn esker_error_offset(error: *const esker_error) -> u64 {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esker_error_free(error: *mut esker_error) {
     // SAFETY: convention 3.
-    let error = unsafe { take(error) };
-    caught("esker_error_free", || drop(error)).unwrap_or_default();
+    unsafe { end("esker_error_free", error) }
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use engine::{Error, Result};
 
 use crate::db::esker_db;
+use crate::panic::caught;
 
 /// A type whose pointers C holds.
 pub(crate) trait Handle: Sized {
@@ -36,13 +37,23 @@ pub(crate) fn give<T: Handle>(value: T) -> *mut T {
 ///
 /// # Safety
 /// `pointer` is NULL or came from [`give`], is not in any other call, and is never used again.
-pub(crate) unsafe fn take<T: Handle>(pointer: *mut T) -> Option<Box<T>> {
+unsafe fn take<T: Handle>(pointer: *mut T) -> Option<Box<T>> {
     if pointer.is_null() {
         return None;
     }
     live::remove(pointer.addr(), T::NAME);
     // SAFETY: not NULL, so by the contract it is a box that `give` released, and nobody else uses it.
     Some(unsafe { Box::from_raw(pointer) })
+}
+
+/// The export `export`, which frees a handle; NULL is none.
+///
+/// # Safety
+/// As for [`take`].
+pub(crate) unsafe fn end<T: Handle>(export: &'static str, pointer: *mut T) {
+    // SAFETY: the same contract.
+    let handle = unsafe { take(pointer) };
+    caught(export, || drop(handle)).unwrap_or_default();
 }
 
 /// Lends a handle that may be missing: NULL means the defaults.

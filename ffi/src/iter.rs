@@ -17,13 +17,14 @@ use std::ptr;
 use engine::{Error, Iter, Result};
 
 use crate::bytes::array;
-use crate::db::{engine, esker_db};
+use crate::db::esker_db;
 use crate::error::{ErrorOut, esker_error};
-use crate::family::{default_only, esker_cf};
-use crate::handle::{Handle, borrow, borrow_mut, required, take};
+use crate::family::{esker_cf, target};
+use crate::handle::{Handle, borrow, borrow_mut, end, required};
+use crate::named::or_default;
 use crate::out::Out;
 use crate::panic::{boundary, caught};
-use crate::read_options::{self, esker_read_options};
+use crate::read_options::esker_read_options;
 use crate::status::{self, ESKER_INVALID_ARGUMENT, ESKER_NOT_FOUND, ESKER_OK, esker_status};
 use crate::value::{esker_value, start};
 
@@ -90,12 +91,12 @@ pub unsafe extern "C" fn esker_iter_new(
     error: *mut *mut esker_error,
 ) -> esker_status {
     // SAFETY: conventions 6 to 9.
-    let (error, iter, db, options) =
-        unsafe { (ErrorOut::new(error), Out::new(iter), engine(db), read_options::or_default(options)) };
+    let (error, iter, target, options) =
+        unsafe { (ErrorOut::new(error), Out::new(iter), target(db, cf), or_default(options)) };
     boundary("esker_iter_new", error, || {
         let mut iter = iter.required("iter")?;
-        default_only(cf)?;
-        iter.give(esker_iter { cursor: db?.iter_with(&options)?, broken: None });
+        let (db, family) = target?;
+        iter.give(esker_iter { cursor: db.iter_in(family, &options)?, broken: None });
         Ok(ESKER_OK)
     })
 }
@@ -288,6 +289,5 @@ pub unsafe extern "C" fn esker_iter_status(iter: *const esker_iter, error: *mut 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esker_iter_free(iter: *mut esker_iter) {
     // SAFETY: convention 3.
-    let iter = unsafe { take(iter) };
-    caught("esker_iter_free", || drop(iter)).unwrap_or_default();
+    unsafe { end("esker_iter_free", iter) }
 }

@@ -16,6 +16,7 @@
 
 mod batch;
 mod bytes;
+mod cf_options;
 mod db;
 mod error;
 mod family;
@@ -26,6 +27,8 @@ mod iter;
 mod iter_many;
 mod maintenance;
 mod multi_get;
+mod named;
+mod names;
 mod options;
 mod out;
 mod panic;

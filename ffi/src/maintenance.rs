@@ -12,7 +12,7 @@ use engine::{Db, Error, ErrorKind, Result, StatsFormat, VerifyReport};
 use crate::bytes::{array, path, text};
 use crate::db::{engine, esker_db};
 use crate::error::{ErrorOut, esker_error};
-use crate::family::{default_only, esker_cf};
+use crate::family::{esker_cf, target};
 use crate::handle::borrow;
 use crate::options::esker_options;
 use crate::out::Out;
@@ -41,7 +41,7 @@ pub unsafe extern "C" fn esker_sync(db: *const esker_db, error: *mut *mut esker_
 /// Writes what is in memory to tables, and returns when that is done.
 ///
 /// @param[in]  db     the database
-/// @param[in]  cf     NULL: the default column family
+/// @param[in]  cf     NULL: every column family
 /// @param[out] error  [own] NULL, or where to put the error
 /// @return ESKER_OK, ESKER_INVALID_ARGUMENT, ESKER_IO, ESKER_CLOSED, ESKER_READ_ONLY, ESKER_NO_SPACE,
 ///         ESKER_POISONED, ESKER_FORKED, ESKER_UNSUPPORTED, ESKER_BUSY, ESKER_CANCELLED, ESKER_PANIC
@@ -54,10 +54,12 @@ pub unsafe extern "C" fn esker_flush(
     error: *mut *mut esker_error,
 ) -> esker_status {
     // SAFETY: conventions 6 and 9.
-    let (error, db) = unsafe { (ErrorOut::new(error), engine(db)) };
+    let (error, db, cf) = unsafe { (ErrorOut::new(error), engine(db), borrow(cf)) };
     boundary("esker_flush", error, || {
-        default_only(cf)?;
-        db?.flush()?;
+        match cf {
+            Some(cf) => db?.flush_family(&cf.family)?,
+            None => db?.flush()?,
+        }
         Ok(ESKER_OK)
     })
 }
@@ -85,13 +87,13 @@ pub unsafe extern "C" fn esker_compact_range(
     error: *mut *mut esker_error,
 ) -> esker_status {
     // SAFETY: conventions 6 and 9.
-    let (error, db) = unsafe { (ErrorOut::new(error), engine(db)) };
+    let (error, target) = unsafe { (ErrorOut::new(error), target(db, cf)) };
     // SAFETY: convention 7.
     let (from, to) = unsafe { (array(start, start_len, "start"), array(end, end_len, "end")) };
     boundary("esker_compact_range", error, || {
-        default_only(cf)?;
+        let (db, family) = target?;
         let (from, to) = (from?, to?);
-        db?.compact_range((!start.is_null()).then_some(from), (!end.is_null()).then_some(to))?;
+        db.compact_range_in(family, (!start.is_null()).then_some(from), (!end.is_null()).then_some(to))?;
         Ok(ESKER_OK)
     })
 }

@@ -10,14 +10,15 @@
 use engine::{Error, Pinned, Result};
 
 use crate::bytes::{array, array_mut};
-use crate::db::{engine, esker_db};
+use crate::db::esker_db;
 use crate::error::{ErrorOut, esker_error};
-use crate::family::{default_only, esker_cf};
+use crate::family::{esker_cf, target};
 use crate::handle::give;
+use crate::named::or_default;
 use crate::out::{Out, Slot, Zero};
 use crate::panic::boundary;
 use crate::read::too_small;
-use crate::read_options::{self, esker_read_options};
+use crate::read_options::esker_read_options;
 use crate::status::{self, ESKER_NOT_FOUND, ESKER_OK, esker_status};
 use crate::value::esker_value;
 
@@ -52,15 +53,15 @@ pub unsafe extern "C" fn esker_multi_get(
     error: *mut *mut esker_error,
 ) -> esker_status {
     // SAFETY: conventions 6 to 9.
-    let (error, db, options) = unsafe { (ErrorOut::new(error), engine(db), read_options::or_default(options)) };
+    let (error, target, options) = unsafe { (ErrorOut::new(error), target(db, cf), or_default(options)) };
     // SAFETY: conventions 6 and 7.
     let (mut values, mut statuses) = unsafe { (zeroed(values, n, "values"), zeroed(statuses, n, "statuses")) };
     // SAFETY: convention 7.
     let keys = unsafe { separate_keys(n, keys, key_lens) };
     let outcome = boundary("esker_multi_get", error, || {
         let (values, statuses) = (borrowed(&mut values)?, borrowed(&mut statuses)?);
-        default_only(cf)?;
-        give_all(db?.multi_get(&keys?, &options)?, values, statuses);
+        let (db, family) = target?;
+        give_all(db.multi_get_in(family, &keys?, &options)?, values, statuses);
         Ok(ESKER_OK)
     });
     settle(outcome, statuses)
@@ -100,18 +101,18 @@ pub unsafe extern "C" fn esker_multi_get_into(
     error: *mut *mut esker_error,
 ) -> esker_status {
     // SAFETY: conventions 6 to 9.
-    let (error, needed, db) = unsafe { (ErrorOut::new(error), Out::new(bytes_needed), engine(db)) };
+    let (error, needed, target) = unsafe { (ErrorOut::new(error), Out::new(bytes_needed), target(db, cf)) };
     // SAFETY: conventions 6 and 7.
     let (mut ends, mut statuses) = unsafe { (zeroed(value_ends, n, "value_ends"), zeroed(statuses, n, "statuses")) };
     // SAFETY: conventions 7 and 9.
-    let (keys, options) = unsafe { (joined_keys(n, keys, key_ends), read_options::or_default(options)) };
+    let (keys, options) = unsafe { (joined_keys(n, keys, key_ends), or_default(options)) };
     // SAFETY: convention 7.
     let buf = unsafe { array_mut(buf, cap, "buf") };
     let outcome = boundary("esker_multi_get_into", error, || {
         let place = Place { buf: buf?, ends: borrowed(&mut ends)?, statuses: borrowed(&mut statuses)? };
         let needed = needed.required("bytes_needed")?;
-        default_only(cf)?;
-        place.fill(&db?.multi_get(&keys?, &options)?, needed)
+        let (db, family) = target?;
+        place.fill(&db.multi_get_in(family, &keys?, &options)?, needed)
     });
     settle(outcome, statuses)
 }

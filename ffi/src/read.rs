@@ -8,12 +8,13 @@
 use engine::{Error, ErrorKind, Pinned, Result};
 
 use crate::bytes::{array, array_mut};
-use crate::db::{engine, esker_db};
+use crate::db::esker_db;
 use crate::error::{ErrorOut, esker_error};
-use crate::family::{default_only, esker_cf};
+use crate::family::{esker_cf, target};
+use crate::named::or_default;
 use crate::out::{Out, Slot};
 use crate::panic::boundary;
-use crate::read_options::{self, esker_read_options};
+use crate::read_options::esker_read_options;
 use crate::status::{ESKER_NOT_FOUND, ESKER_OK, esker_status};
 use crate::value::esker_value;
 
@@ -40,13 +41,13 @@ pub unsafe extern "C" fn esker_get(
     error: *mut *mut esker_error,
 ) -> esker_status {
     // SAFETY: conventions 6 to 9.
-    let (error, value, db) = unsafe { (ErrorOut::new(error), Out::new(value), engine(db)) };
+    let (error, value, target) = unsafe { (ErrorOut::new(error), Out::new(value), target(db, cf)) };
     // SAFETY: conventions 7 and 9.
-    let (key, options) = unsafe { (array(key, key_len, "key"), read_options::or_default(options)) };
+    let (key, options) = unsafe { (array(key, key_len, "key"), or_default(options)) };
     boundary("esker_get", error, || {
         let mut value = value.required("value")?;
-        default_only(cf)?;
-        let Some(found) = db?.get_with(key?, &options)? else { return Ok(ESKER_NOT_FOUND) };
+        let (db, family) = target?;
+        let Some(found) = db.get_in(family, key?, &options)? else { return Ok(ESKER_NOT_FOUND) };
         value.give(esker_value::found(found));
         Ok(ESKER_OK)
     })
@@ -79,15 +80,15 @@ pub unsafe extern "C" fn esker_get_into(
     error: *mut *mut esker_error,
 ) -> esker_status {
     // SAFETY: conventions 6 to 9.
-    let (error, value_len, db) = unsafe { (ErrorOut::new(error), Out::new(value_len), engine(db)) };
+    let (error, value_len, target) = unsafe { (ErrorOut::new(error), Out::new(value_len), target(db, cf)) };
     // SAFETY: conventions 7 and 9.
-    let (key, options) = unsafe { (array(key, key_len, "key"), read_options::or_default(options)) };
+    let (key, options) = unsafe { (array(key, key_len, "key"), or_default(options)) };
     // SAFETY: convention 7.
     let buf = unsafe { array_mut(buf, cap, "buf") };
     boundary("esker_get_into", error, || {
         let (value_len, buf) = (value_len.required("value_len")?, buf?);
-        default_only(cf)?;
-        let Some(found) = db?.get_with(key?, &options)? else { return Ok(ESKER_NOT_FOUND) };
+        let (db, family) = target?;
+        let Some(found) = db.get_in(family, key?, &options)? else { return Ok(ESKER_NOT_FOUND) };
         copy(&found, buf, value_len)
     })
 }

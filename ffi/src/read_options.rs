@@ -6,18 +6,16 @@
 //! Choices for reads and iterators. In their place NULL means: as of now, all keys, cached. The setters copy what
 //! they get.
 
-use std::borrow::Cow;
 use std::ffi::c_char;
 use std::ptr;
 
 use engine::{ReadOptions, Result};
 
-use crate::bytes::{array, text};
+use crate::bytes::array;
 use crate::error::{ErrorOut, esker_error};
-use crate::handle::{Handle, borrow, borrow_mut, give, required, take};
-use crate::options::Names;
-use crate::out::Out;
-use crate::panic::{boundary, caught};
+use crate::handle::{borrow, borrow_mut, end};
+use crate::named::{self, named};
+use crate::panic::boundary;
 use crate::snapshot::esker_snapshot;
 use crate::status::{ESKER_OK, esker_status};
 use crate::value::esker_value;
@@ -25,11 +23,7 @@ use crate::value::esker_value;
 /// Choices for reads. Any number of reads and iterators may use the same at once.
 pub struct esker_read_options(ReadOptions);
 
-impl Handle for esker_read_options {
-    const NAME: &'static str = "esker_read_options";
-}
-
-static NAMES: Names = Names::new();
+named!(esker_read_options, ReadOptions);
 
 /// Makes read options with the defaults.
 ///
@@ -38,8 +32,7 @@ static NAMES: Names = Names::new();
 /// Threads: any. Since: 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn esker_read_options_new() -> *mut esker_read_options {
-    let new = || give(esker_read_options(ReadOptions::new()));
-    caught("esker_read_options_new", new).unwrap_or(ptr::null_mut())
+    named::new("esker_read_options_new")
 }
 
 /// Sets an option by name, as in ("fill_cache", "false"). On failure nothing is changed.
@@ -58,13 +51,8 @@ pub unsafe extern "C" fn esker_read_options_set(
     value: *const c_char,
     error: *mut *mut esker_error,
 ) -> esker_status {
-    // SAFETY: conventions 6 to 9.
-    let (error, options, name, value) =
-        unsafe { (ErrorOut::new(error), borrow_mut(options), text(name, "name"), text(value, "value")) };
-    boundary("esker_read_options_set", error, || {
-        options?.0.set(name?, value?)?;
-        Ok(ESKER_OK)
-    })
+    // SAFETY: the same conventions.
+    unsafe { named::set("esker_read_options_set", options, name, value, error) }
 }
 
 /// Reads an option as text.
@@ -83,14 +71,8 @@ pub unsafe extern "C" fn esker_read_options_get(
     value: *mut *mut esker_value,
     error: *mut *mut esker_error,
 ) -> esker_status {
-    // SAFETY: conventions 6 to 9.
-    let (error, value, options, name) =
-        unsafe { (ErrorOut::new(error), Out::new(value), required(options), text(name, "name")) };
-    boundary("esker_read_options_get", error, || {
-        let mut value = value.required("value")?;
-        value.give(esker_value::text(options?.0.get(name?)?));
-        Ok(ESKER_OK)
-    })
+    // SAFETY: the same conventions.
+    unsafe { named::get("esker_read_options_get", options, name, value, error) }
 }
 
 /// The name of the option at `index`: 0, 1, … until NULL.
@@ -101,7 +83,7 @@ pub unsafe extern "C" fn esker_read_options_get(
 /// Threads: any. Since: 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn esker_read_options_name(index: usize) -> *const c_char {
-    caught("esker_read_options_name", || NAMES.name(ReadOptions::settings(), index)).unwrap_or(ptr::null())
+    named::name::<esker_read_options>("esker_read_options_name", index)
 }
 
 /// What the option at `index` does and which values it takes.
@@ -112,7 +94,7 @@ pub extern "C" fn esker_read_options_name(index: usize) -> *const c_char {
 /// Threads: any. Since: 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn esker_read_options_doc(index: usize) -> *const c_char {
-    caught("esker_read_options_doc", || NAMES.doc(ReadOptions::settings(), index)).unwrap_or(ptr::null())
+    named::doc::<esker_read_options>("esker_read_options_doc", index)
 }
 
 /// Reads as of a snapshot. The options keep their own reference: the snapshot may be freed before them.
@@ -223,16 +205,5 @@ unsafe fn set_key(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esker_read_options_free(options: *mut esker_read_options) {
     // SAFETY: convention 3.
-    let options = unsafe { take(options) };
-    caught("esker_read_options_free", || drop(options)).unwrap_or_default();
-}
-
-/// The options to use: the caller's, or the defaults for NULL.
-///
-/// # Safety
-/// As for [`borrow`].
-pub(crate) unsafe fn or_default<'a>(options: *const esker_read_options) -> Cow<'a, ReadOptions> {
-    // SAFETY: the same contract.
-    let options = unsafe { borrow(options) };
-    options.map_or_else(|| Cow::Owned(ReadOptions::new()), |options| Cow::Borrowed(&options.0))
+    unsafe { end("esker_read_options_free", options) }
 }

@@ -10,7 +10,7 @@ use engine::Snapshot;
 
 use crate::db::{engine, esker_db};
 use crate::error::{ErrorOut, esker_error};
-use crate::handle::{Handle, borrow, take};
+use crate::handle::{Handle, borrow, end};
 use crate::out::Out;
 use crate::panic::{boundary, caught};
 use crate::status::{ESKER_OK, esker_status};
@@ -66,6 +66,5 @@ pub unsafe extern "C" fn esker_snapshot_seqno(snapshot: *const esker_snapshot) -
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esker_snapshot_free(snapshot: *mut esker_snapshot) {
     // SAFETY: convention 3.
-    let snapshot = unsafe { take(snapshot) };
-    caught("esker_snapshot_free", || drop(snapshot)).unwrap_or_default();
+    unsafe { end("esker_snapshot_free", snapshot) }
 }

@@ -13,7 +13,7 @@ use std::ptr;
 use engine::Pinned;
 
 use crate::error::c_string;
-use crate::handle::{Handle, borrow, take};
+use crate::handle::{Handle, borrow, end};
 use crate::out::Out;
 use crate::panic::caught;
 
@@ -90,6 +90,5 @@ pub unsafe extern "C" fn esker_value_data(value: *const esker_value, len: *mut u
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esker_value_free(value: *mut esker_value) {
     // SAFETY: convention 3.
-    let value = unsafe { take(value) };
-    caught("esker_value_free", || drop(value)).unwrap_or_default();
+    unsafe { end("esker_value_free", value) }
 }

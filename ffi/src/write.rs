@@ -10,11 +10,12 @@ use crate::batch::esker_batch;
 use crate::bytes::array;
 use crate::db::{engine, esker_db};
 use crate::error::{ErrorOut, esker_error};
-use crate::family::{default_only, esker_cf};
+use crate::family::{esker_cf, target};
 use crate::handle::required;
+use crate::named::or_default;
 use crate::panic::boundary;
 use crate::status::{ESKER_OK, esker_status};
-use crate::write_options::{self, esker_write_options};
+use crate::write_options::esker_write_options;
 
 /// Sets `key` to `value`.
 ///
@@ -40,12 +41,12 @@ pub unsafe extern "C" fn esker_put(
     error: *mut *mut esker_error,
 ) -> esker_status {
     // SAFETY: conventions 6 to 9.
-    let (error, db, options) = unsafe { (ErrorOut::new(error), engine(db), write_options::or_default(options)) };
+    let (error, target, options) = unsafe { (ErrorOut::new(error), target(db, cf), or_default(options)) };
     // SAFETY: convention 7.
     let (key, value) = unsafe { (array(key, key_len, "key"), array(value, value_len, "value")) };
     boundary("esker_put", error, || {
-        default_only(cf)?;
-        db?.put_with(key?, value?, options)?;
+        let (db, family) = target?;
+        db.put_in(family, key?, value?, &options)?;
         Ok(ESKER_OK)
     })
 }
@@ -71,12 +72,12 @@ pub unsafe extern "C" fn esker_delete(
     error: *mut *mut esker_error,
 ) -> esker_status {
     // SAFETY: conventions 6 to 9.
-    let (error, db, options) = unsafe { (ErrorOut::new(error), engine(db), write_options::or_default(options)) };
+    let (error, target, options) = unsafe { (ErrorOut::new(error), target(db, cf), or_default(options)) };
     // SAFETY: convention 7.
     let key = unsafe { array(key, key_len, "key") };
     boundary("esker_delete", error, || {
-        default_only(cf)?;
-        db?.delete_with(key?, options)?;
+        let (db, family) = target?;
+        db.delete_in(family, key?, &options)?;
         Ok(ESKER_OK)
     })
 }
@@ -105,12 +106,12 @@ pub unsafe extern "C" fn esker_delete_range(
     error: *mut *mut esker_error,
 ) -> esker_status {
     // SAFETY: conventions 6 to 9.
-    let (error, db, options) = unsafe { (ErrorOut::new(error), engine(db), write_options::or_default(options)) };
+    let (error, target, options) = unsafe { (ErrorOut::new(error), target(db, cf), or_default(options)) };
     // SAFETY: convention 7.
     let (start, end) = unsafe { (array(start, start_len, "start"), array(end, end_len, "end")) };
     boundary("esker_delete_range", error, || {
-        default_only(cf)?;
-        db?.delete_range_with(start?, end?, options)?;
+        let (db, family) = target?;
+        db.delete_range_in(family, start?, end?, &options)?;
         Ok(ESKER_OK)
     })
 }
@@ -134,9 +135,9 @@ pub unsafe extern "C" fn esker_write(
 ) -> esker_status {
     // SAFETY: conventions 6 to 9.
     let (error, db, batch, options) =
-        unsafe { (ErrorOut::new(error), engine(db), required(batch), write_options::or_default(options)) };
+        unsafe { (ErrorOut::new(error), engine(db), required(batch), or_default(options)) };
     boundary("esker_write", error, || {
-        db?.write_with(&batch?.0, options)?;
+        db?.write_with(&batch?.0, &options)?;
         Ok(ESKER_OK)
     })
 }

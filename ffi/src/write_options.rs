@@ -10,21 +10,17 @@ use std::ptr;
 
 use engine::{Durability, Error, WriteOptions};
 
-use crate::bytes::text;
 use crate::error::{ErrorOut, esker_error};
-use crate::handle::{Handle, borrow, borrow_mut, give, required, take};
-use crate::options::Names;
-use crate::out::Out;
-use crate::panic::{boundary, caught};
+use crate::handle::{borrow_mut, end};
+use crate::named::{self, named};
+use crate::panic::boundary;
 use crate::status::{ESKER_OK, esker_status};
 use crate::value::esker_value;
 
 /// Choices for writes. Any number of writes may use the same at once.
 pub struct esker_write_options(WriteOptions);
 
-impl Handle for esker_write_options {
-    const NAME: &'static str = "esker_write_options";
-}
+named!(esker_write_options, WriteOptions);
 
 /// What the database was opened with; "buffered" unless that was changed.
 pub const ESKER_DURABILITY_DEFAULT: i32 = 0;
@@ -36,8 +32,6 @@ pub const ESKER_DURABILITY_BUFFERED: i32 = 2;
 /// Not logged: kept from the next flush on. Until then a crash may lose it and keep later writes that were logged.
 pub const ESKER_DURABILITY_NONE: i32 = 3;
 
-static NAMES: Names = Names::new();
-
 /// Makes write options with the defaults.
 ///
 /// @return [own] options to free with esker_write_options_free(); NULL only after a panic
@@ -45,8 +39,7 @@ static NAMES: Names = Names::new();
 /// Threads: any. Since: 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn esker_write_options_new() -> *mut esker_write_options {
-    let new = || give(esker_write_options(WriteOptions::new()));
-    caught("esker_write_options_new", new).unwrap_or(ptr::null_mut())
+    named::new("esker_write_options_new")
 }
 
 /// Sets an option by name, as in ("durability", "sync"). On failure nothing is changed.
@@ -65,13 +58,8 @@ pub unsafe extern "C" fn esker_write_options_set(
     value: *const c_char,
     error: *mut *mut esker_error,
 ) -> esker_status {
-    // SAFETY: conventions 6 to 9.
-    let (error, options, name, value) =
-        unsafe { (ErrorOut::new(error), borrow_mut(options), text(name, "name"), text(value, "value")) };
-    boundary("esker_write_options_set", error, || {
-        options?.0.set(name?, value?)?;
-        Ok(ESKER_OK)
-    })
+    // SAFETY: the same conventions.
+    unsafe { named::set("esker_write_options_set", options, name, value, error) }
 }
 
 /// Reads an option as text.
@@ -90,14 +78,8 @@ pub unsafe extern "C" fn esker_write_options_get(
     value: *mut *mut esker_value,
     error: *mut *mut esker_error,
 ) -> esker_status {
-    // SAFETY: conventions 6 to 9.
-    let (error, value, options, name) =
-        unsafe { (ErrorOut::new(error), Out::new(value), required(options), text(name, "name")) };
-    boundary("esker_write_options_get", error, || {
-        let mut value = value.required("value")?;
-        value.give(esker_value::text(options?.0.get(name?)?));
-        Ok(ESKER_OK)
-    })
+    // SAFETY: the same conventions.
+    unsafe { named::get("esker_write_options_get", options, name, value, error) }
 }
 
 /// The name of the option at `index`: 0, 1, … until NULL.
@@ -108,7 +90,7 @@ pub unsafe extern "C" fn esker_write_options_get(
 /// Threads: any. Since: 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn esker_write_options_name(index: usize) -> *const c_char {
-    caught("esker_write_options_name", || NAMES.name(WriteOptions::settings(), index)).unwrap_or(ptr::null())
+    named::name::<esker_write_options>("esker_write_options_name", index)
 }
 
 /// What the option at `index` does and which values it takes.
@@ -119,7 +101,7 @@ pub extern "C" fn esker_write_options_name(index: usize) -> *const c_char {
 /// Threads: any. Since: 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn esker_write_options_doc(index: usize) -> *const c_char {
-    caught("esker_write_options_doc", || NAMES.doc(WriteOptions::settings(), index)).unwrap_or(ptr::null())
+    named::doc::<esker_write_options>("esker_write_options_doc", index)
 }
 
 /// Sets the durability without text, for callers in a hurry.
@@ -160,16 +142,5 @@ fn parse(durability: i32) -> engine::Result<Option<Durability>> {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esker_write_options_free(options: *mut esker_write_options) {
     // SAFETY: convention 3.
-    let options = unsafe { take(options) };
-    caught("esker_write_options_free", || drop(options)).unwrap_or_default();
-}
-
-/// The options to use: the caller's, or the defaults for NULL.
-///
-/// # Safety
-/// As for [`borrow`].
-pub(crate) unsafe fn or_default<'a>(options: *const esker_write_options) -> &'a WriteOptions {
-    const DEFAULT: &WriteOptions = &WriteOptions { durability: None };
-    // SAFETY: the same contract.
-    unsafe { borrow(options) }.map_or(DEFAULT, |options| &options.0)
+    unsafe { end("esker_write_options_free", options) }
 }

@@ -18,6 +18,10 @@ static struct fixture {
     esker_options *options;
     esker_read_options *read_options;
     esker_write_options *write_options;
+    esker_cf_options *cf_options;
+    /* A family of the database; one of the same database as it was open before; one that was dropped. */
+    esker_cf *cf, *other_cf, *dropped_cf, *victim;
+    esker_names *names;
     esker_error *error;
 } F;
 
@@ -55,6 +59,33 @@ static inline esker_batch *fresh_batch(void) {
     return batch;
 }
 
+static inline esker_cf *fresh_cf(void) {
+    esker_cf *cf = NULL;
+    CHECK_OK(esker_cf_open(F.db, "family", &cf, &error));
+    return cf;
+}
+
+static inline esker_names *fresh_names(void) {
+    esker_names *names = NULL;
+    CHECK_OK(esker_cf_list(F.db, &names, &error));
+    return names;
+}
+
+/* A name that no family has. */
+static inline const char *new_name(void) {
+    static char name[32];
+    static int n = 0;
+    snprintf(name, sizeof name, "family %d", n++);
+    return name;
+}
+
+/* A family to be dropped, new every time. */
+static inline esker_cf *victim_cf(void) {
+    esker_cf_free(F.victim);
+    CHECK_OK(esker_cf_create(F.db, new_name(), NULL, &F.victim, &error));
+    return F.victim;
+}
+
 /* Sees to a sound database at F.sound, which is not open. */
 static inline void make_sound(void) {
     CHECK_OK(esker_close(xtest_open(F.sound), &error));
@@ -65,6 +96,8 @@ static inline void setup(const char *dir) {
     F.sound = xtest_path(dir, "sound");
     F.db = xtest_open(F.path);
     xtest_put(F.db, "k", "value");
+    if (esker_cf_open(F.db, "family", &F.other_cf, NULL) != ESKER_OK)
+        CHECK_OK(esker_cf_create(F.db, "family", NULL, &F.other_cf, &error));
     F.dead_iter = fresh_iter();
     F.closed = F.db;
     CHECK_OK(esker_close(F.closed, &error));
@@ -77,6 +110,12 @@ static inline void setup(const char *dir) {
     F.snapshot = fresh_snapshot();
     F.value = fresh_value();
     F.error = fresh_error();
+    F.cf_options = esker_cf_options_new();
+    F.cf = fresh_cf();
+    F.victim = NULL;
+    CHECK_OK(esker_cf_create(F.db, new_name(), NULL, &F.dropped_cf, &error));
+    CHECK_OK(esker_cf_drop(F.db, F.dropped_cf, &error));
+    F.names = fresh_names();
     F.batch = fresh_batch();
     F.other_batch = fresh_batch();
 }
@@ -93,6 +132,12 @@ static inline void teardown(void) {
     esker_error_free(F.error);
     esker_batch_free(F.batch);
     esker_batch_free(F.other_batch);
+    esker_names_free(F.names);
+    esker_cf_free(F.cf);
+    esker_cf_free(F.other_cf);
+    esker_cf_free(F.dropped_cf);
+    esker_cf_free(F.victim);
+    esker_cf_options_free(F.cf_options);
     esker_options_free(F.options);
     esker_read_options_free(F.read_options);
     esker_write_options_free(F.write_options);

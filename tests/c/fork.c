@@ -11,6 +11,7 @@ struct handles {
     esker_iter *iter;
     esker_snapshot *snapshot;
     esker_value *value;
+    esker_cf *cf;
     esker_error *error;
 };
 
@@ -19,6 +20,8 @@ static void check_forked(struct handles *h) {
     esker_value *value = NULL;
     esker_iter *iter = NULL;
     esker_snapshot *snapshot = NULL;
+    esker_cf *cf = NULL;
+    esker_names *names = NULL;
     esker_batch *batch = esker_batch_new();
     uint8_t buf[8];
     size_t len = 0, entries = 0;
@@ -43,7 +46,14 @@ static void check_forked(struct handles *h) {
     CHECK_STATUS(ESKER_FORKED, esker_poisoned(h->db, &error));
     CHECK_STATUS(ESKER_FORKED, esker_path(h->db, &value, &error));
     CHECK_STATUS(ESKER_FORKED, esker_get_option(h->db, "memory_budget", &value, &error));
-    CHECK(value == NULL && iter == NULL && snapshot == NULL && len == 0);
+    CHECK_STATUS(ESKER_FORKED, esker_put(h->db, h->cf, B("k"), B("v"), NULL, &error));
+    CHECK_STATUS(ESKER_FORKED, esker_get(h->db, h->cf, B("k"), NULL, &value, &error));
+    CHECK_STATUS(ESKER_FORKED, esker_cf_create(h->db, "child", NULL, &cf, &error));
+    CHECK_STATUS(ESKER_FORKED, esker_cf_open(h->db, "family", &cf, &error));
+    CHECK_STATUS(ESKER_FORKED, esker_cf_default(h->db, &cf, &error));
+    CHECK_STATUS(ESKER_FORKED, esker_cf_drop(h->db, h->cf, &error));
+    CHECK_STATUS(ESKER_FORKED, esker_cf_list(h->db, &names, &error));
+    CHECK(value == NULL && iter == NULL && snapshot == NULL && len == 0 && cf == NULL && names == NULL);
     CHECK_PLAIN(ESKER_FORKED, esker_iter_next(h->iter));
     CHECK_PLAIN(ESKER_FORKED, esker_iter_seek_to_first(h->iter));
     CHECK_STATUS(ESKER_FORKED, esker_iter_next_many(h->iter, buf, sizeof buf, 9, &len, &entries, &error));
@@ -62,6 +72,8 @@ static void check_harmless(struct handles *h) {
     esker_error_free(h->error);
     esker_iter_free(h->iter);
     esker_snapshot_free(h->snapshot);
+    CHECK(strcmp(esker_cf_name(h->cf), "family") == 0);
+    esker_cf_free(h->cf);
     CHECK_OK(esker_close(h->db, &error));
 }
 
@@ -112,7 +124,8 @@ static void fork_under_load(const char *path, const char *childs) {
 
 int main(int argc, char **argv) {
     char *path = xtest_path(xtest_dir(argc, argv), "db"), *childs = xtest_path(argv[1], "child");
-    struct handles h = {xtest_open(path), NULL, NULL, NULL, NULL};
+    struct handles h = {xtest_open(path), NULL, NULL, NULL, NULL, NULL};
+    CHECK_OK(esker_cf_create(h.db, "family", NULL, &h.cf, &error));
     xtest_put(h.db, "k", "value");
     CHECK_OK(esker_flush(h.db, NULL, &error));
     xtest_put(h.db, "in memory", "value");
@@ -157,6 +170,7 @@ int main(int argc, char **argv) {
     esker_error_free(h.error);
     esker_iter_free(h.iter);
     esker_snapshot_free(h.snapshot);
+    esker_cf_free(h.cf);
     CHECK_OK(esker_close(h.db, &error));
 
     PHASE("and nothing of the child is in the files");

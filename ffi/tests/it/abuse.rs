@@ -26,7 +26,6 @@ const CANNOT_PANIC: &[&str] = &[
 const OK: u32 = 0;
 const INVALID_ARGUMENT: u32 = 2;
 const CLOSED: u32 = 5;
-const UNSUPPORTED: u32 = 12;
 const BUFFER_TOO_SMALL: u32 = 15;
 const PANIC: u32 = 17;
 
@@ -99,10 +98,6 @@ fn variants(prototype: &Prototype) -> Vec<Variant> {
         vec![Variant { what: "good".into(), before: String::new(), arguments: good.clone(), expected: fine }];
     for (at, parameter) in prototype.parameters.iter().enumerate() {
         match parameter.kind.as_str() {
-            "const esker_cf *" => {
-                variants.push(with(at, "NULL", documented & !refused));
-                variants.push(with(at, "(const esker_cf *)GARBAGE", 1 << UNSUPPORTED));
-            }
             "size_t" if is_length(parameter) => {
                 variants.push(with(at, "SIZE_MAX", refused));
                 variants.push(with(at, "(size_t)PTRDIFF_MAX + 1", refused));
@@ -121,6 +116,13 @@ fn variants(prototype: &Prototype) -> Vec<Variant> {
             "const esker_db *" => variants.push(with(at, "F.closed", 1 << CLOSED)),
             "esker_iter *" | "const esker_iter *" if !prototype.name.ends_with("_free") => {
                 variants.push(with(at, "F.dead_iter", 1 << CLOSED));
+            }
+            "const esker_cf *" if prototype.returns == "esker_status" && !prototype.is_about_a_family() => {
+                variants.push(with(at, "F.cf", fine));
+                variants.push(with(at, "F.dropped_cf", refused));
+                // A batch belongs to no database.
+                let elsewhere = if prototype.name.starts_with("esker_batch_") { fine } else { refused };
+                variants.push(with(at, "F.other_cf", elsewhere));
             }
             _ => {}
         }
@@ -142,9 +144,6 @@ fn everything_null(prototype: &Prototype, documented: u32) -> Variant {
 
 /// Whether the comment of the function says NULL in the description of this parameter.
 fn accepts_null(prototype: &Prototype, parameter: &Parameter) -> bool {
-    if parameter.kind == "const esker_cf *" {
-        return true;
-    }
     let description = prototype.description(&parameter.name).unwrap_or_default();
     // "NULL unless ESKER_OK" tells of the result, not of the argument.
     description.replace("NULL unless", "").contains("NULL")
@@ -184,7 +183,9 @@ fn good(prototype: &Prototype, parameter: &Parameter) -> String {
     if let Some(kind) = function.strip_suffix("_free") {
         let fresh = |call: &str| call.to_owned();
         return match kind {
-            "esker_options" | "esker_read_options" | "esker_write_options" => format!("{kind}_new()"),
+            _ if kind.ends_with("_options") => format!("{kind}_new()"),
+            "esker_cf" => fresh("fresh_cf()"),
+            "esker_names" => fresh("fresh_names()"),
             "esker_iter" => fresh("fresh_iter()"),
             "esker_snapshot" => fresh("fresh_snapshot()"),
             "esker_value" => fresh("fresh_value()"),
@@ -195,13 +196,19 @@ fn good(prototype: &Prototype, parameter: &Parameter) -> String {
     }
     let text = match (parameter.kind.as_str(), name) {
         ("const esker_db *", _) => "F.db",
+        ("const esker_cf *", _) if function == "esker_cf_drop" => "victim_cf()",
+        ("const esker_cf *", _) if prototype.is_about_a_family() => "F.cf",
         ("const esker_cf *", _) => "NULL",
         ("const char *", "path") => "F.sound",
         ("const char *", "name") if function.starts_with("esker_write_options") => "\"durability\"",
         ("const char *", "name") if function.starts_with("esker_read_options") => "\"fill_cache\"",
+        ("const char *", "name") if function == "esker_cf_create" => "new_name()",
+        ("const char *", "name") if function == "esker_cf_open" => "\"family\"",
+        ("const char *", "name") if function.starts_with("esker_cf_") => "\"ttl_ms\"",
         ("const char *", "name") => "\"memory_budget\"",
         ("const char *", "value") if function.starts_with("esker_write_options") => "\"sync\"",
         ("const char *", "value") if function.starts_with("esker_read_options") => "\"false\"",
+        ("const char *", "value") if function.starts_with("esker_cf_options") => "\"1000\"",
         ("const char *", "value") => "\"64MiB\"",
         ("const char *", "format") => "\"json\"",
         ("const esker_batch *", "other") => "F.other_batch",

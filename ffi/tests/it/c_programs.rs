@@ -24,6 +24,7 @@ programs!(
     close,
     db,
     error,
+    family,
     fork,
     iter,
     iter_many,

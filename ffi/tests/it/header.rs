@@ -26,6 +26,9 @@ const SECTIONS: &[&str] = &[
     "read_options",
     "write_options",
     "options",
+    "family",
+    "cf_options",
+    "names",
     "multi_get",
     "iter_many",
     "maintenance",
@@ -33,8 +36,20 @@ const SECTIONS: &[&str] = &[
 ];
 
 /// Where each handle is defined, in the order they are met.
-const HANDLES: &[&str] =
-    &["db", "error", "value", "batch", "snapshot", "iter", "read_options", "write_options", "options", "family"];
+const HANDLES: &[&str] = &[
+    "db",
+    "family",
+    "error",
+    "value",
+    "batch",
+    "snapshot",
+    "iter",
+    "read_options",
+    "write_options",
+    "options",
+    "cf_options",
+    "names",
+];
 
 #[test]
 fn the_committed_header_is_the_generated_one() {
@@ -141,7 +156,6 @@ fn top() -> String {
 fn declarations(file: &str, kinds: &[ItemType]) -> String {
     let mut config = Config::from_file(crate_dir().join("cbindgen.toml")).unwrap();
     config.export.item_types = kinds.to_vec();
-    config.export.include = vec!["esker_cf".to_owned()];
     let source = crate_dir().join(format!("src/{file}.rs"));
     let bindings = Builder::new().with_config(config).with_src(source).generate().unwrap();
     let mut bytes = Vec::new();

@@ -18,6 +18,11 @@ pub struct Parameter {
 }
 
 impl Prototype {
+    /// Whether its object is a family, or it makes or ends one; for all others a family is where they work.
+    pub fn is_about_a_family(&self) -> bool {
+        self.name.starts_with("esker_cf_")
+    }
+
     /// What the comment says of a parameter, over all its lines.
     pub fn description(&self, parameter: &str) -> Option<String> {
         let mut found: Option<String> = None;
