@@ -14,6 +14,7 @@
 //! | 7 | `compaction` |
 //! | 8 | [`options`] |
 //! | 9 | `db` |
+//! | 10 | `transaction` |
 #![deny(unsafe_code)]
 
 mod batch;
@@ -28,6 +29,7 @@ pub mod merge;
 pub mod options;
 mod record;
 mod table;
+mod transaction;
 mod util;
 mod version;
 mod wal;
@@ -42,7 +44,8 @@ pub use key::family::FamilyId;
 pub use key::kind::Kind;
 pub use key::order::Comparator;
 pub use merge::{MergeOperator, Operators};
-pub use options::{Durability, FamilyOptions, Options, WriteOptions};
+pub use options::{Durability, FamilyOptions, Isolation, LockMode, Options, TransactionOptions, WriteOptions};
+pub use transaction::Transaction;
 pub use util::pinned::Pinned;
 pub use version::orders::Orders;
 

@@ -22,6 +22,7 @@ pub fn close(shared: &Shared) -> Result<()> {
     if !shared.health.close() {
         return Err(Error::new(ErrorKind::Closed, "the database is closed already"));
     }
+    shared.key_locks.wake_all();
     shared.background.stop();
     let finished = finish(shared);
     release(shared);
@@ -53,7 +54,11 @@ fn finish(shared: &Shared) -> Result<()> {
 /// Gives back memory, descriptors and the directory.
 fn release(shared: &Shared) {
     *shared.manifest.lock() = None;
-    shared.commit.lock().wal = None;
+    {
+        let mut commit = shared.commit.lock();
+        commit.wal = None;
+        commit.recent.clear();
+    }
     // Clearing the caches would keep the room they had: they go with the super versions, when the last reader lets go.
     let tables = Arc::new(TableCache::new(Arc::clone(&shared.env.fs), &shared.dir, 1, Arc::new(BlockCache::new(0))));
     let dropped = std::mem::take(&mut *shared.dropped.lock());

@@ -24,4 +24,8 @@ pub struct Counters {
     pub stalls_wal_segment: Counter,
     pub stalled_ms: Counter,
     pub files_removed: Counter,
+    pub transactions: Counter,
+    pub conflicts: Counter,
+    pub read_sets_widened: Counter,
+    pub key_lock_waits: Counter,
 }

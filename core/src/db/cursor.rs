@@ -8,19 +8,30 @@ use crate::db::state::Shared;
 use crate::error::{Error, ErrorKind, Result};
 use crate::iter::bounds::Bounds;
 use crate::iter::resolve::View;
+use crate::memtable::Memtable;
 use crate::util::sync::{Arc, Weak};
 use crate::version::super_version::Sources;
 
 /// A cursor over `family` as `options` ask for it.
 pub fn open_cursor(shared: &Arc<Shared>, family: &Arc<Family>, options: &ReadOptions) -> Result<Iter> {
+    let origin = Origin { shared: Arc::downgrade(shared), family: Arc::clone(family), fill_cache: options.fill_cache };
+    Ok(open_cursor_over(shared, family, options, None)?.with_origin(origin))
+}
+
+/// The same for a transaction: over `own`, its uncommitted writes, too. It cannot be refreshed.
+pub fn open_cursor_over(
+    shared: &Shared,
+    family: &Family,
+    options: &ReadOptions,
+    own: Option<Memtable>,
+) -> Result<Iter> {
     let (current, view) = read::view_of(shared, family, options)?;
+    let current = read::with_own(current, own);
     let bounds = bounds_of(family, options)?;
     shared.counters.iterators.bump();
     let sources = current.sources(&bounds, view.seqno, options.fill_cache)?;
-    let (weak, fill_cache) = (Arc::downgrade(shared), options.fill_cache);
-    let origin = Origin { shared: weak, family: Arc::clone(family), fill_cache };
     let (order, operator) = (family.order.clone(), family.merge.clone());
-    Ok(Iter::new(Arc::clone(&shared.health), order, view, bounds, sources, operator).with_origin(origin))
+    Ok(Iter::new(Arc::clone(&shared.health), order, view, bounds, sources, operator))
 }
 
 /// Where an iterator came from. Held weakly: an iterator never keeps a database open.

@@ -135,7 +135,7 @@ impl Db {
     /// The same with options for this write.
     pub fn write_with(&self, batch: &WriteBatch, options: &WriteOptions) -> Result<()> {
         let durability = options.durability.unwrap_or(self.shared().options.durability);
-        write::commit(self.shared(), &CommitRequest { batch, durability })
+        write::commit(self.shared(), &CommitRequest { batch, durability, transaction: None })
     }
 
     /// The value of `key`, `None` if it has none.
@@ -327,7 +327,7 @@ impl Db {
         verify::verify(&Environment::system(), path.as_ref())
     }
 
-    fn shared(&self) -> &Arc<Shared> {
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.owner.shared
     }
 

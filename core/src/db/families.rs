@@ -150,6 +150,7 @@ fn close_to_commits(shared: &Shared, family: &Arc<Family>) -> Result<()> {
     commit.next_seqno = at.checked_add(1).ok_or_else(exhausted)?;
     shared.families.write().remove(&family.id);
     family.mark_dropped(at);
+    commit.recent.record_drop(family.id, at);
     shared.publish(at);
     Ok(())
 }

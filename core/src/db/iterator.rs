@@ -17,6 +17,9 @@
 //! A change of direction is a seek of the merged iterator from the shown key: simple, and right also after an end was
 //! reached, when children may be exhausted. From "not valid" only a seek leads back.
 //!
+//! An iterator of a transaction walks over its uncommitted writes too, which are above every view, and says after each move how
+//! far it has seen ([`ScanTracker`]).
+//!
 //! Thread rule: one thread at a time; may move between threads. It owns all it needs and may outlive the database handle:
 //! its moves then answer `Closed` while what it holds stays readable.
 
@@ -24,6 +27,7 @@ use std::cmp::Ordering;
 
 use crate::db::cursor::Origin;
 use crate::db::health::Health;
+use crate::db::read_set::{ScanTracker, Upper};
 use crate::error::{Error, Result};
 use crate::iter::bounds::Bounds;
 use crate::iter::covering::CoveringTombstones;
@@ -69,6 +73,9 @@ pub struct Iter {
     status: Result<()>,
     /// Where fresh sources come from; a transaction's cursor has no such place.
     origin: Option<Origin>,
+    /// Where a seek begins among the entries of a key: at the first one that can be visible.
+    newest: SeqNo,
+    scan: Option<ScanTracker>,
 }
 
 enum Shown {
@@ -91,6 +98,8 @@ impl Iter {
         Iter {
             health,
             order,
+            newest: view.seqno,
+            scan: None,
             view,
             bounds,
             sources,
@@ -123,6 +132,13 @@ impl Iter {
         };
         (self.view, self.sources) = (view, sources);
         Ok(())
+    }
+
+    /// The same for a transaction, whose own writes are among the sources and whose reads `scan` takes note of.
+    pub(crate) fn in_transaction(mut self, scan: Option<ScanTracker>) -> Iter {
+        self.newest = SeqNo::MAX;
+        self.scan = scan;
+        self
     }
 
     /// Whether it stands on an entry.
@@ -169,25 +185,29 @@ impl Iter {
             Some(lower) => self.sources.merged.seek(&internal::seek_key(lower, SeqNo::MAX)),
             None => self.sources.merged.seek_to_first(),
         }
-        self.find_forward(None)
+        self.find_forward(None)?;
+        self.note_sought_forward(None);
+        Ok(())
     }
 
     /// To the last entry.
     pub fn seek_to_last(&mut self) -> Result<()> {
         self.begin_seek()?;
         self.merged_to_last();
-        self.find_backward()
+        self.find_backward()?;
+        self.note_sought_backward(None);
+        Ok(())
     }
 
     /// To the first entry at or after `key`.
     pub fn seek(&mut self, key: impl AsRef<[u8]>) -> Result<()> {
-        let mut key = key.as_ref();
+        let key = key.as_ref();
         self.begin_seek()?;
-        if let Some(lower) = self.bounds.lower.as_deref().filter(|lower| self.order.cmp(key, lower) == Ordering::Less) {
-            key = lower;
-        }
-        self.sources.merged.seek(&internal::seek_key(key, self.view.seqno));
-        self.find_forward(None)
+        let lower = self.bounds.lower.as_deref().filter(|lower| self.order.cmp(key, lower) == Ordering::Less);
+        self.sources.merged.seek(&internal::seek_key(lower.unwrap_or(key), self.newest));
+        self.find_forward(None)?;
+        self.note_sought_forward(Some(key));
+        Ok(())
     }
 
     /// To the last entry at or before `key`.
@@ -199,7 +219,9 @@ impl Iter {
         } else {
             self.sources.merged.seek_for_prev(&last_entry_of(key));
         }
-        self.find_backward()
+        self.find_backward()?;
+        self.note_sought_backward(Some(key));
+        Ok(())
     }
 
     /// To the following entry. Does nothing when not valid.
@@ -212,7 +234,11 @@ impl Iter {
         if self.direction == Direction::Backward {
             self.sources.merged.seek(&internal::seek_key(&from, SeqNo::MAX));
         }
-        self.find_forward(Some(from))
+        self.find_forward(Some(from))?;
+        if let Some(scan) = &self.scan {
+            scan.reached_up(self.seen_up_to());
+        }
+        Ok(())
     }
 
     /// To the preceding entry. Does nothing when not valid.
@@ -224,7 +250,39 @@ impl Iter {
             let from = std::mem::take(&mut self.key);
             self.merged_before(&from);
         }
-        self.find_backward()
+        self.find_backward()?;
+        if let Some(scan) = &self.scan {
+            scan.reached_down(self.seen_down_to());
+        }
+        Ok(())
+    }
+
+    fn note_sought_forward(&self, from: Option<&[u8]>) {
+        if let Some(scan) = &self.scan {
+            let inside = from.filter(|from| !self.bounds.starts_after(&self.order, from));
+            scan.sought(inside.or(self.bounds.lower.as_deref()).map(<[u8]>::to_vec), self.seen_up_to());
+        }
+    }
+
+    fn note_sought_backward(&self, from: Option<&[u8]>) {
+        if let Some(scan) = &self.scan {
+            let inside = from.filter(|from| !self.bounds.ends_before(&self.order, from));
+            let upper = inside.map_or_else(|| self.end(), |from| Upper::Through(from.to_vec()));
+            scan.sought(self.seen_down_to().map(<[u8]>::to_vec), upper);
+        }
+    }
+
+    /// How far a walk forward has seen: to the key shown, or to the end.
+    fn seen_up_to(&self) -> Upper {
+        if self.valid { Upper::Through(self.key.clone()) } else { self.end() }
+    }
+
+    fn seen_down_to(&self) -> Option<&[u8]> {
+        if self.valid { Some(&self.key) } else { self.bounds.lower.as_deref() }
+    }
+
+    fn end(&self) -> Upper {
+        self.bounds.upper.clone().map_or(Upper::End, Upper::Before)
     }
 
     fn begin_seek(&mut self) -> Result<()> {

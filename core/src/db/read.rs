@@ -12,6 +12,7 @@ use crate::db::read_options::ReadOptions;
 use crate::db::state::Shared;
 use crate::error::{Error, Result};
 use crate::iter::resolve::View;
+use crate::memtable::Memtable;
 use crate::util::pinned::Pinned;
 use crate::util::sync::Arc;
 use crate::version::approximate_size;
@@ -32,6 +33,14 @@ pub fn multi_get<K: AsRef<[u8]>>(
 ) -> Result<Vec<Result<Option<Pinned>>>> {
     let (current, view) = view_of(shared, family, options)?;
     Ok(keys.iter().map(|key| get_at(shared, family, &current, key.as_ref(), &view, options)).collect())
+}
+
+/// `current` with the uncommitted writes of a transaction on top of it.
+pub fn with_own(current: Arc<SuperVersion>, own: Option<Memtable>) -> Arc<SuperVersion> {
+    match own {
+        Some(own) => Arc::new(current.with_new_memtable(Arc::new(own))),
+        None => current,
+    }
 }
 
 /// The state and view that a read with `options` works on.
@@ -66,7 +75,8 @@ fn check_snapshot(health: &Arc<Health>, snapshot: &crate::db::snapshot::Snapshot
     Err(Error::invalid("the snapshot was taken from another database handle"))
 }
 
-fn get_at(
+/// The value of `key` in `current` for `view`.
+pub fn get_at(
     shared: &Shared,
     family: &Family,
     current: &SuperVersion,

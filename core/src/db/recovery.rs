@@ -14,6 +14,7 @@ use std::path::Path;
 use crate::batch::BatchIter;
 use crate::db::apply;
 use crate::db::background::Background;
+use crate::db::conflicts::RecentWrites;
 use crate::db::counters::Counters;
 use crate::db::environment::Environment;
 use crate::db::families;
@@ -174,7 +175,13 @@ fn assemble(
     }
     let no_default = || Error::new(ErrorKind::Corruption, "the MANIFEST has no default column family").with_file(dir);
     let default_family = families.get(&FamilyId::DEFAULT).cloned().ok_or_else(no_default)?;
-    let commit = CommitState { next_seqno: SeqNo::ZERO, wal: None, next_segment: None, seal_segment: false };
+    let commit = CommitState {
+        next_seqno: SeqNo::ZERO,
+        wal: None,
+        next_segment: None,
+        seal_segment: false,
+        recent: RecentWrites::new(options.memory_budget),
+    };
     Ok(Arc::new(Shared {
         dir: dir.to_path_buf(),
         options: options.clone(),
@@ -185,6 +192,7 @@ fn assemble(
         snapshots: Arc::default(),
         background: Background::new(env.executor),
         sync_queue: Default::default(),
+        key_locks: Default::default(),
         visible: AtomicU64::new(0),
         numbers: Arc::clone(numbers),
         segment_wanted: AtomicBool::new(false),

@@ -9,7 +9,9 @@
 //! 3. `Background::state`: who runs what; never across I/O
 //! 4. `Shared::families`, then `Family::current`: swaps of a pointer
 //! 5. leaves, under which nothing else is taken: `SnapshotList`, `SyncQueue::state`, `Shared::obsolete`,
-//!    `Health::reason`, the shards of the caches
+//!    `Health::reason`, `KeyLocks::table`, the read set of a transaction, the shards of the caches
+//!
+//! Key locks (`db/key_locks.rs`) are no locks in this sense: nobody waits for one while holding any of these.
 //!
 //! # Invariants
 //! - State changes by replacement: a reader takes one [`SuperVersion`] and never locks again.
@@ -23,10 +25,12 @@ use std::path::PathBuf;
 
 use crate::compaction::retention::LiveViews;
 use crate::db::background::Background;
+use crate::db::conflicts::RecentWrites;
 use crate::db::counters::Counters;
 use crate::db::environment::Environment;
 use crate::db::family::Family;
 use crate::db::health::Health;
+use crate::db::key_locks::{FamilyKey, KeyLocks, Owner, Patience, Place};
 use crate::db::snapshot::SnapshotList;
 use crate::db::sync_queue::SyncQueue;
 use crate::env::filename::FileKind;
@@ -56,6 +60,8 @@ pub struct CommitState {
     pub next_segment: Option<PreparedSegment>,
     /// The current segment took a short write and must not be appended to again.
     pub seal_segment: bool,
+    /// What commits wrote while transactions were open.
+    pub recent: RecentWrites,
 }
 
 /// What opening found in the log.
@@ -81,6 +87,8 @@ pub struct Shared {
     pub snapshots: Arc<SnapshotList>,
     pub background: Background,
     pub sync_queue: SyncQueue,
+    /// The keys that pessimistic transactions hold.
+    pub key_locks: KeyLocks,
     /// Every commit up to this number is visible to new reads.
     pub visible: AtomicU64,
     /// Gives numbers to new files.
@@ -135,6 +143,23 @@ impl Shared {
     /// Lets new reads see everything up to `seqno`.
     pub fn publish(&self, seqno: SeqNo) {
         self.visible.store(seqno.get(), Ordering::Release);
+    }
+
+    /// Waits until no transaction but `owner` holds `key`, and for the caller's turn.
+    pub fn wait_for_key(&self, owner: Option<Owner>, key: FamilyKey, timeout_ms: u64) -> Result<Place<'_>> {
+        self.counters.key_lock_waits.bump();
+        self.key_locks.wait_until_free(owner, key, &self.patience(timeout_ms))
+    }
+
+    /// How many transactions live, and the bytes of the write sets that are kept for them.
+    pub fn transactions_and_their_bytes(&self) -> (u64, u64) {
+        let commit = self.commit.lock();
+        (commit.recent.transactions() as u64, commit.recent.bytes() as u64)
+    }
+
+    /// How long to wait for a key, and what ends it early.
+    pub fn patience(&self, timeout_ms: u64) -> Patience<'_> {
+        Patience { health: &self.health, clock: &*self.env.clock, timeout_ms }
     }
 
     /// The path of a file of this database.

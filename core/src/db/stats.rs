@@ -228,6 +228,7 @@ fn memory(shared: &Shared) -> Vec<(&'static str, StatValue)> {
     let immutable: usize = families.iter().flat_map(|f| f.immutables()).map(|m| m.approximate_bytes()).sum();
     let waiting: usize = families.iter().map(|f| f.immutables().len()).sum();
     let tables = shared.tables();
+    let (transactions, write_sets) = shared.transactions_and_their_bytes();
     [
         ("memory_budget_bytes", shared.options.memory_budget),
         ("memtable_bytes", active as u64),
@@ -239,6 +240,9 @@ fn memory(shared: &Shared) -> Vec<(&'static str, StatValue)> {
         ("open_tables", tables.open_count() as u64),
         ("snapshots", shared.snapshots.count() as u64),
         ("live_tables", families.iter().map(|f| f.version().file_count() as u64).sum()),
+        ("transactions", transactions),
+        ("recent_write_set_bytes", write_sets),
+        ("key_locks", shared.key_locks.held()),
         ("obsolete_tables", shared.obsolete.lock().len() as u64),
     ]
     .map(|(name, n)| (name, StatValue::Number(n)))
@@ -267,6 +271,10 @@ fn activity(shared: &Shared) -> Vec<(&'static str, StatValue)> {
         ("stalls_wal_segment_total", &c.stalls_wal_segment),
         ("stalled_ms_total", &c.stalled_ms),
         ("files_removed_total", &c.files_removed),
+        ("transactions_total", &c.transactions),
+        ("conflicts_total", &c.conflicts),
+        ("read_sets_widened_total", &c.read_sets_widened),
+        ("key_lock_waits_total", &c.key_lock_waits),
     ]
     .map(|(name, counter)| (name, StatValue::Number(counter.get())))
     .to_vec()

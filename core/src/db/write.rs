@@ -3,18 +3,22 @@
 //! ```text
 //! commit(request)
 //!   make_room        stall/ waits, the memtable is switched, the log rolls    (db/stall.rs, db/switch.rs)
+//!   key locks        wait, without the commit lock, while a transaction holds one of the keys   (db/key_locks.rs)
+//!   validate         a transaction's reads against the commits since it began   (db/conflicts.rs)
 //!   log              one record for the whole batch, unless it asked for none   (wal/)
 //!   apply            every entry into its family's memtable                     (memtable/)
 //!   publish          one release store: new reads see the batch
 //!   sync             only if asked for, without the commit lock                 (db/sync_queue.rs)
 //! ```
-//! Everything up to *publish* happens under the commit lock, so commits are applied in the order of their numbers.
+//! Everything from *validate* to *publish* happens under the commit lock, so commits are applied in the order of their numbers.
 //! A batch that was refused (no room, bad state, nothing written) leaves no trace. A batch whose log record may have been
 //! half written seals the segment or poisons the handle: nothing is ever acknowledged behind a damaged record. A failed sync
 //! poisons; the batch is visible, its fate is known at the next open.
 
 use crate::batch::WriteBatch;
 use crate::db::health::PoisonOnPanic;
+use crate::db::key_locks::{Owner, Place};
+use crate::db::read_set::ReadSet;
 use crate::db::state::{CommitState, Shared};
 use crate::db::sync_queue::Turn;
 use crate::db::{apply, stall};
@@ -33,6 +37,18 @@ pub struct CommitRequest<'a> {
     pub batch: &'a WriteBatch,
     /// What the acknowledgement promises.
     pub durability: Durability,
+    /// The transaction that commits, if it is one.
+    pub transaction: Option<Committing<'a>>,
+}
+
+/// What a transaction asks of its commit.
+pub struct Committing<'a> {
+    /// Whose key locks are not in the way.
+    pub owner: Option<Owner>,
+    /// The last commit that its view has.
+    pub since: SeqNo,
+    /// No later commit may have written to these.
+    pub unchanged: &'a ReadSet,
 }
 
 /// Writes a batch; returns when the promise of its durability holds.
@@ -43,9 +59,12 @@ pub fn commit(shared: &Shared, request: &CommitRequest<'_>) -> Result<()> {
     }
     check_families(shared, request.batch)?;
     let last = {
-        let mut commit = stall::make_room(shared, request)?;
+        let (mut commit, _place) = admit(shared, request)?;
         // Once more: a family may have been dropped while this waited. From here on it cannot.
         check_families(shared, request.batch)?;
+        if let Some(transaction) = &request.transaction {
+            validate(shared, &commit, transaction)?;
+        }
         reserve_memory(shared, request.batch)?;
         append_and_apply(shared, &mut commit, request)?
     };
@@ -55,6 +74,33 @@ pub fn commit(shared: &Shared, request: &CommitRequest<'_>) -> Result<()> {
     let synced = if request.durability == Durability::Sync { sync_through(shared, last) } else { Ok(()) };
     shared.background.run_inline(shared);
     synced
+}
+
+/// The commit lock, with room for `request`, and with no other transaction holding one of its keys. With it, after a wait for
+/// such a key, the place in its line, which is kept until the commit is done.
+fn admit<'a>(
+    shared: &'a Shared,
+    request: &CommitRequest<'_>,
+) -> Result<(MutexGuard<'a, CommitState>, Option<Place<'a>>)> {
+    let owner = request.transaction.as_ref().and_then(|transaction| transaction.owner);
+    let mut place = None;
+    loop {
+        let commit = stall::make_room(shared, request)?;
+        let order_of = |id| shared.family(id).map(|family| family.order.clone());
+        let Some(key) = shared.key_locks.in_the_way(owner, request.batch, order_of) else { return Ok((commit, place)) };
+        drop(commit);
+        // Before the next wait: one that waits holds nothing others wait for.
+        drop(place.take());
+        place = Some(shared.wait_for_key(owner, key, shared.options.stall_timeout_ms)?);
+    }
+}
+
+fn validate(shared: &Shared, commit: &CommitState, transaction: &Committing<'_>) -> Result<()> {
+    let valid = commit.recent.validate(transaction.since, transaction.unchanged);
+    if valid.is_err() {
+        shared.counters.conflicts.bump();
+    }
+    valid
 }
 
 /// Makes everything acknowledged so far durable.
@@ -120,6 +166,8 @@ fn append_and_apply(
         shared.health.poison(error.clone());
         return Err(error);
     }
+    let order_of = |id| shared.family(id).map(|family| family.order.clone());
+    commit.recent.record(batch, first, order_of);
     shared.publish(next.saturating_prev());
     Ok(next.saturating_prev())
 }

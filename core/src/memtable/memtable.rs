@@ -129,6 +129,11 @@ impl Memtable {
         self.ranges.len()
     }
 
+    /// Whether `touches` says so of the start and end of any range deletion above `since`.
+    pub fn any_range_deleted_since(&self, since: SeqNo, touches: impl Fn(&[u8], &[u8]) -> bool) -> bool {
+        self.ranges.any_since(since, touches)
+    }
+
     /// The range deletions as a table keeps them, with the numbers that the live `snapshots` and later readers need. For a
     /// flush; a reader asks [`Memtable::covering_tombstone`] or uses the memtable as a [`TombstoneSource`].
     pub fn tombstones(&self, snapshots: &[SeqNo]) -> Result<FragmentedTombstones> {

@@ -139,6 +139,12 @@ impl RangeTombstones {
         FragmentedTombstones::build_for_views(&self.order, &all, views)
     }
 
+    /// Whether `touches` says so of the start and end of any deletion above `since`. Newest first.
+    pub fn any_since(&self, since: SeqNo, touches: impl Fn(&[u8], &[u8]) -> bool) -> bool {
+        let newest_first = (0..self.len()).rev().filter_map(|index| self.slot(index));
+        newest_first.take_while(|slot| slot.seqno > since).any(|slot| touches(&slot.start, &slot.end))
+    }
+
     /// Bytes of memory held.
     pub fn memory_bytes(&self) -> usize {
         self.memory_bytes.load(MemoryOrder::Relaxed)

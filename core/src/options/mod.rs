@@ -6,10 +6,12 @@
 pub mod database;
 pub mod family;
 pub mod settings;
+pub mod transaction;
 pub mod value;
 pub mod write;
 
 pub use database::{Compression, Options, WalIo};
 pub use family::FamilyOptions;
 pub use settings::Setting;
+pub use transaction::{Isolation, LockMode, TransactionOptions};
 pub use write::{Durability, WriteOptions};

@@ -27,6 +27,7 @@ const RANKS: &[&[&str]] = &[
     &["compaction"],
     &["options"],
     &["db"],
+    &["transaction"],
 ];
 
 /// A broken rule.
