@@ -10,7 +10,7 @@ use std::sync::Arc;
 use esker::env::sim_fs::{CrashImage, CrashPoint, SimFs};
 use esker::{Db, ErrorKind};
 
-use crate::support::oracle::Map;
+use crate::support::oracle::{Contents, DEFAULT};
 use crate::support::script::{DIR, Journal, Script, contents, inline, run, scripts};
 
 const SEED: u64 = 0x00e5_4e12;
@@ -45,18 +45,35 @@ fn check_image(disk: &SimFs, script: &Script, journal: &Journal, point: &CrashPo
     let db = open(disk, script).unwrap_or_else(|error| panic!("{}: {error:?}", place()));
     let found = contents(&db).unwrap_or_else(|error| panic!("{}: {error:?}", place()));
     let commits = legal.clone().rev().find(|n| journal.states[*n] == found);
-    assert!(commits.is_some(), "{}: {} keys are the state after none of the commits {legal:?}", place(), found.len());
+    assert!(
+        commits.is_some(),
+        "{}: {:?} keys are the state after none of the commits {legal:?}",
+        place(),
+        sizes(&found)
+    );
     second_life(db, disk, script, found, &place);
 }
 
+/// How many keys each family has.
+fn sizes(contents: &Contents) -> Vec<(&str, usize)> {
+    contents.iter().map(|(name, map)| (&name[..], map.len())).collect()
+}
+
 /// Writes, closes, opens again: all is there, and nothing else.
-fn second_life(db: Db, disk: &SimFs, script: &Script, mut expected: Map, place: &dyn Fn() -> String) {
+fn second_life(db: Db, disk: &SimFs, script: &Script, mut expected: Contents, place: &dyn Fn() -> String) {
     db.put("zz after the crash", "1").unwrap_or_else(|error| panic!("{}: {error:?}", place()));
-    expected.insert(b"zz after the crash".to_vec(), b"1".to_vec());
+    let default = expected.get_mut(DEFAULT).expect("every database has it");
+    default.insert(b"zz after the crash".to_vec(), b"1".to_vec());
     db.close().unwrap_or_else(|error| panic!("{}: {error:?}", place()));
     let db = open(disk, script).unwrap_or_else(|error| panic!("{}: second open: {error:?}", place()));
     let again = contents(&db).unwrap_or_else(|error| panic!("{}: second open: {error:?}", place()));
-    assert!(again == expected, "{}: the second open shows {} keys, not {}", place(), again.len(), expected.len());
+    assert!(
+        again == expected,
+        "{}: the second open shows {:?} keys, not {:?}",
+        place(),
+        sizes(&again),
+        sizes(&expected)
+    );
 }
 
 /// Crashes the recovery of `disk` at some operations of its own; whatever is left must recover to the same promises.
@@ -135,4 +152,8 @@ one_test_per_script! {
     the_log_rolls = 7;
     overwrites_under_a_snapshot = 8;
     close_and_open_again_and_again = 9;
+    families_come_hold_batches_and_go = 10;
+    writes_alternate_over_two_families = 11;
+    unlogged_batches_over_two_families = 12;
+    an_idle_family_while_the_log_rolls = 13;
 }

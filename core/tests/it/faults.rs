@@ -10,8 +10,8 @@ use esker::env::fault_fs::{Fault, FaultFs, FaultPlan};
 use esker::env::sim_fs::{CrashImage, SimFs};
 use esker::{Db, ErrorKind};
 
-use crate::support::oracle::{Map, apply};
-use crate::support::script::{DIR, Journal, Script, Step, contents, inline, run, scripts};
+use crate::support::oracle::Contents;
+use crate::support::script::{DIR, Journal, Script, contents, inline, nothing, run, scripts};
 
 const SEED: u64 = 0xfa_017;
 
@@ -19,23 +19,25 @@ const SEED: u64 = 0xfa_017;
 const STRIDE: u64 = 7;
 
 /// What may be there after each commit: a failed one of unknown fate splits every possibility in two.
-fn possibilities(script: &Script, journal: &Journal) -> Vec<Vec<Map>> {
-    let mut layers = vec![vec![Map::new()]];
+fn possibilities(script: &Script, journal: &Journal) -> Vec<Vec<Contents>> {
+    let mut layers = vec![vec![nothing()]];
     // The first entry is the opening.
     for (step, entry) in script.steps.iter().zip(journal.entries.iter().skip(1)) {
-        let Step::Commit(writes, _) = step else { continue };
+        if !step.change(&mut nothing()) {
+            continue;
+        }
         let before = layers.last().expect("there is a first layer");
-        let with: Vec<Map> = before
+        let with: Vec<Contents> = before
             .iter()
-            .map(|map| {
-                let mut map = map.clone();
-                writes.iter().for_each(|write| apply(&mut map, write));
-                map
+            .map(|contents| {
+                let mut contents = contents.clone();
+                step.change(&mut contents);
+                contents
             })
             .collect();
         let after = match entry.error {
             None => with,
-            Some(ErrorKind::NoSpace | ErrorKind::Poisoned | ErrorKind::Busy) => before.clone(),
+            Some(ErrorKind::NoSpace | ErrorKind::Poisoned | ErrorKind::Busy | ErrorKind::NotFound) => before.clone(),
             Some(_) => before.iter().cloned().chain(with).collect(),
         };
         assert!(after.len() <= 16, "{}: too many commits of unknown fate", script.name);
@@ -49,8 +51,8 @@ fn floor(script: &Script, journal: &Journal, image: CrashImage) -> usize {
     let mut commits = 0;
     let mut floor = 0;
     for (step, entry) in script.steps.iter().zip(journal.entries.iter().skip(1)) {
-        commits += usize::from(matches!(step, Step::Commit(..)));
-        if entry.error.is_none() && (entry.syncs || image == CrashImage::Everything) {
+        commits += usize::from(step.change(&mut nothing()));
+        if entry.error.is_none() && (entry.syncs || (entry.logged && image == CrashImage::Everything)) {
             floor = commits;
         }
     }
@@ -94,7 +96,7 @@ impl Case<'_> {
     }
 
     /// The handle that met the fault still reads all that it acknowledged.
-    fn check_living(&self, db: &Db, legal: &[Map]) {
+    fn check_living(&self, db: &Db, legal: &[Contents]) {
         let found = contents(db).unwrap_or_else(|error| panic!("{}: reads stopped: {error:?}", self.place()));
         assert!(legal.contains(&found), "{}: the living handle shows something else", self.place());
         if let Some(reason) = db.poisoned() {
@@ -107,19 +109,19 @@ impl Case<'_> {
         }
     }
 
-    fn check_crashed(&self, sim: &SimFs, journal: &Journal, layers: &[Vec<Map>], image: CrashImage) {
+    fn check_crashed(&self, sim: &SimFs, journal: &Journal, layers: &[Vec<Contents>], image: CrashImage) {
         let place = || format!("{}, then a crash, {image:?}", self.place());
         let left = sim.crash(image);
         let db = self.open(&left).unwrap_or_else(|error| panic!("{}: {error:?}", place()));
         let found = contents(&db).unwrap_or_else(|error| panic!("{}: {error:?}", place()));
         let floor = floor(self.script, journal, image).min(layers.len() - 1);
         let legal = layers[floor..].iter().flatten().any(|map| *map == found);
-        assert!(legal, "{}: {} keys; at least {floor} commits were promised", place(), found.len());
+        assert!(legal, "{}: {} families; at least {floor} commits were promised", place(), found.len());
         db.put("zz", "works again").unwrap_or_else(|error| panic!("{}: {error:?}", place()));
     }
 
     /// A close may fail, and closes all the same; what was acknowledged is there at the next open.
-    fn check_closed(&self, db: Db, sim: &SimFs, legal: &[Map]) {
+    fn check_closed(&self, db: Db, sim: &SimFs, legal: &[Contents]) {
         let closed = db.close();
         let again = self.open(sim).unwrap_or_else(|error| panic!("{}: {error:?} after {closed:?}", self.place()));
         let found = contents(&again).unwrap_or_else(|error| panic!("{}: {error:?}", self.place()));
@@ -189,4 +191,8 @@ one_test_per_script! {
     the_log_rolls = 7;
     overwrites_under_a_snapshot = 8;
     close_and_open_again_and_again = 9;
+    families_come_hold_batches_and_go = 10;
+    writes_alternate_over_two_families = 11;
+    unlogged_batches_over_two_families = 12;
+    an_idle_family_while_the_log_rolls = 13;
 }

@@ -1,12 +1,22 @@
-//! The oracle: what the database must answer, kept in a `BTreeMap`. A snapshot is a clone of the map; a cursor is a key.
+//! The oracle: what the database must answer, kept in ordered maps, one per family. A snapshot is a clone of the maps and a
+//! time; a cursor is a key.
+//!
+//! A key holds what was last put there and what was merged onto it since, so that the answer at any later time can be told.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::rc::Rc;
 
+/// Keys and values as one reader sees them.
 pub type Map = BTreeMap<Vec<u8>, Vec<u8>>;
+/// The same of every family, by name.
+pub type Contents = BTreeMap<String, Map>;
 
-/// One write, as a batch holds it.
+/// The family that every database has.
+pub const DEFAULT: &str = "default";
+
+/// What a write does to its family.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Write {
     Put(Vec<u8>, Vec<u8>),
@@ -14,7 +24,7 @@ pub enum Write {
     DeleteRange(Vec<u8>, Vec<u8>),
 }
 
-/// Applies `write` to `map`.
+/// Applies `write` to what a reader sees, in bytewise order.
 pub fn apply(map: &mut Map, write: &Write) {
     match write {
         Write::Put(key, value) => {
@@ -23,14 +33,89 @@ pub fn apply(map: &mut Map, write: &Write) {
         Write::Delete(key) => {
             map.remove(key);
         }
-        Write::DeleteRange(start, end) => {
-            if start < end {
-                let gone: Vec<_> = map.range(start.clone()..end.clone()).map(|(key, _)| key.clone()).collect();
-                for key in gone {
-                    map.remove(&key);
+        Write::DeleteRange(start, end) => map.retain(|key, _| key < start || key >= end),
+    }
+}
+
+/// A key that sorts as its family's order says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderedKey {
+    pub bytes: Vec<u8>,
+    backwards: bool,
+}
+
+impl Ord for OrderedKey {
+    fn cmp(&self, other: &OrderedKey) -> Ordering {
+        let forward = self.bytes.cmp(&other.bytes);
+        if self.backwards { forward.reverse() } else { forward }
+    }
+}
+
+impl PartialOrd for OrderedKey {
+    fn partial_cmp(&self, other: &OrderedKey) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// What a key holds.
+#[derive(Clone, Debug)]
+pub struct Cell {
+    value: Vec<u8>,
+}
+
+impl Cell {
+    /// The value that a reader of `time_ms` sees.
+    pub fn at(&self, _time_ms: u64) -> Option<&[u8]> {
+        Some(&self.value)
+    }
+}
+
+/// One family.
+#[derive(Clone, Debug, Default)]
+pub struct FamilyOracle {
+    /// Whether its order is bytewise turned round.
+    pub backwards: bool,
+    cells: BTreeMap<OrderedKey, Cell>,
+}
+
+impl FamilyOracle {
+    pub fn new(backwards: bool) -> FamilyOracle {
+        FamilyOracle { backwards, cells: BTreeMap::new() }
+    }
+
+    /// `bytes` as a key of this family.
+    pub fn key(&self, bytes: &[u8]) -> OrderedKey {
+        OrderedKey { bytes: bytes.to_vec(), backwards: self.backwards }
+    }
+
+    pub fn apply(&mut self, write: &Write) {
+        match write {
+            Write::Put(key, value) => {
+                self.cells.insert(self.key(key), Cell { value: value.clone() });
+            }
+            Write::Delete(key) => {
+                self.cells.remove(&self.key(key));
+            }
+            Write::DeleteRange(start, end) => {
+                let (start, end) = (self.key(start), self.key(end));
+                if start < end {
+                    let gone: Vec<_> = self.cells.range(start..end).map(|(key, _)| key.clone()).collect();
+                    for key in gone {
+                        self.cells.remove(&key);
+                    }
                 }
             }
         }
+    }
+
+    /// The value of `key` for a reader of `time_ms`.
+    pub fn get(&self, key: &[u8], time_ms: u64) -> Option<&[u8]> {
+        self.cells.get(&self.key(key))?.at(time_ms)
+    }
+
+    /// Every key with its value for a reader of `time_ms`, in order.
+    pub fn visible(&self, time_ms: u64) -> impl DoubleEndedIterator<Item = (&[u8], &[u8])> {
+        self.cells.iter().filter_map(move |(key, cell)| Some((&key.bytes[..], cell.at(time_ms)?)))
     }
 }
 
@@ -42,30 +127,28 @@ pub struct Limits {
     pub prefix: Option<Vec<u8>>,
 }
 
-impl Limits {
-    fn admit(&self, key: &[u8]) -> bool {
-        self.lower.as_deref().is_none_or(|lower| key >= lower)
-            && self.upper.as_deref().is_none_or(|upper| key < upper)
-            && self.prefix.as_deref().is_none_or(|prefix| key.starts_with(prefix))
-    }
-}
-
-/// A cursor over one state of the map.
+/// A cursor over one state of a family.
 #[derive(Clone, Debug)]
 pub struct OracleCursor {
-    entries: Rc<Map>,
+    family: Rc<FamilyOracle>,
+    time_ms: u64,
     limits: Limits,
-    at: Option<Vec<u8>>,
+    at: Option<OrderedKey>,
 }
 
 impl OracleCursor {
-    pub fn new(entries: Rc<Map>, limits: Limits) -> OracleCursor {
-        OracleCursor { entries, limits, at: None }
+    pub fn new(family: Rc<FamilyOracle>, time_ms: u64, limits: Limits) -> OracleCursor {
+        OracleCursor { family, time_ms, limits, at: None }
+    }
+
+    /// Another state under the same limits, nowhere in it.
+    pub fn refresh(&mut self, family: Rc<FamilyOracle>, time_ms: u64) {
+        (self.family, self.time_ms, self.at) = (family, time_ms, None);
     }
 
     pub fn entry(&self) -> Option<(&[u8], &[u8])> {
-        let (key, value) = self.entries.get_key_value(self.at.as_ref()?)?;
-        Some((key, value))
+        let (key, cell) = self.family.cells.get_key_value(self.at.as_ref()?)?;
+        Some((&key.bytes, cell.at(self.time_ms)?))
     }
 
     pub fn seek_to_first(&mut self) {
@@ -77,11 +160,11 @@ impl OracleCursor {
     }
 
     pub fn seek(&mut self, key: &[u8]) {
-        self.forward(Bound::Included(key.to_vec()));
+        self.forward(Bound::Included(self.family.key(key)));
     }
 
     pub fn seek_for_prev(&mut self, key: &[u8]) {
-        self.backward(Bound::Included(key.to_vec()));
+        self.backward(Bound::Included(self.family.key(key)));
     }
 
     pub fn next(&mut self) {
@@ -96,13 +179,21 @@ impl OracleCursor {
         }
     }
 
-    fn forward(&mut self, from: Bound<Vec<u8>>) {
-        let mut keys = self.entries.range((from, Bound::Unbounded)).map(|(key, _)| key);
-        self.at = keys.find(|key| self.limits.admit(key)).cloned();
+    fn forward(&mut self, from: Bound<OrderedKey>) {
+        let mut cells = self.family.cells.range((from, Bound::Unbounded));
+        self.at = cells.find(|(key, cell)| self.admits(key, cell)).map(|(key, _)| key.clone());
     }
 
-    fn backward(&mut self, to: Bound<Vec<u8>>) {
-        let mut keys = self.entries.range((Bound::Unbounded, to)).map(|(key, _)| key);
-        self.at = keys.rfind(|key| self.limits.admit(key)).cloned();
+    fn backward(&mut self, to: Bound<OrderedKey>) {
+        let mut cells = self.family.cells.range((Bound::Unbounded, to));
+        self.at = cells.rfind(|(key, cell)| self.admits(key, cell)).map(|(key, _)| key.clone());
+    }
+
+    fn admits(&self, key: &OrderedKey, cell: &Cell) -> bool {
+        let Limits { lower, upper, prefix } = &self.limits;
+        lower.as_deref().is_none_or(|lower| *key >= self.family.key(lower))
+            && upper.as_deref().is_none_or(|upper| *key < self.family.key(upper))
+            && prefix.as_deref().is_none_or(|prefix| key.bytes.starts_with(prefix))
+            && cell.at(self.time_ms).is_some()
     }
 }

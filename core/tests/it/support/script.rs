@@ -8,9 +8,12 @@ use std::sync::Arc;
 
 use esker::env::clock::TestClock;
 use esker::env::fs::FileSystem;
-use esker::{Db, Durability, Environment, Error, ErrorKind, Options, WriteBatch, WriteOptions};
+use esker::{
+    ColumnFamily, Db, Durability, Environment, Error, ErrorKind, FamilyOptions, Options, ReadOptions, WriteBatch,
+    WriteOptions,
+};
 
-use crate::support::oracle::{Map, Write, apply};
+use crate::support::oracle::{Contents, DEFAULT, Map, Write, apply};
 use crate::support::sets::tiny_options;
 
 pub const DIR: &str = "/db";
@@ -20,6 +23,11 @@ pub const DIR: &str = "/db";
 pub enum Step {
     /// A batch (one write or many) with this durability.
     Commit(Vec<Write>, Durability),
+    /// A batch over families, by name.
+    CommitIn(Vec<(&'static str, Write)>, Durability),
+    CreateFamily(&'static str),
+    DropFamily(&'static str),
+    FlushFamily(&'static str),
     Sync,
     Flush,
     Compact(Option<Vec<u8>>, Option<Vec<u8>>),
@@ -27,6 +35,56 @@ pub enum Step {
     Reopen,
     /// Holds a snapshot from here to the end.
     Snapshot,
+}
+
+impl Step {
+    /// Whether it changes what readers see, and `state` with it.
+    pub fn change(&self, state: &mut Contents) -> bool {
+        match self {
+            Step::Commit(writes, _) => {
+                let map = state.entry(DEFAULT.to_owned()).or_default();
+                writes.iter().for_each(|write| apply(map, write));
+            }
+            Step::CommitIn(writes, _) if writes.iter().all(|(family, _)| state.contains_key(*family)) => {
+                for (family, write) in writes {
+                    apply(state.entry((*family).to_owned()).or_default(), write);
+                }
+            }
+            // Refused: one of its families was never made.
+            Step::CommitIn(..) => {}
+            Step::CreateFamily(name) => drop(state.entry((*name).to_owned()).or_default()),
+            Step::DropFamily(name) => drop(state.remove(*name)),
+            Step::FlushFamily(_) | Step::Sync | Step::Flush | Step::Compact(..) | Step::Reopen | Step::Snapshot => {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Whether its success promises that everything before it is on the medium.
+    fn syncs(&self) -> bool {
+        match self {
+            Step::Commit(_, durability) | Step::CommitIn(_, durability) => *durability == Durability::Sync,
+            // Of the other families only what came before the last write of this one.
+            Step::FlushFamily(_) | Step::Snapshot | Step::Compact(..) => false,
+            Step::Sync | Step::Flush | Step::Reopen | Step::CreateFamily(_) | Step::DropFamily(_) => true,
+        }
+    }
+
+    /// Whether its success promises that everything before it survives the process. Unlogged writes promise nothing before a
+    /// flush, and a snapshot or compaction says nothing about the log.
+    fn is_logged(&self) -> bool {
+        match self {
+            Step::Commit(_, durability) | Step::CommitIn(_, durability) => *durability != Durability::None,
+            Step::FlushFamily(_) | Step::Snapshot | Step::Compact(..) => false,
+            Step::Sync | Step::Flush | Step::Reopen | Step::CreateFamily(_) | Step::DropFamily(_) => true,
+        }
+    }
+}
+
+/// The state of a database that was just created.
+pub fn nothing() -> Contents {
+    Contents::from([(DEFAULT.to_owned(), Map::new())])
 }
 
 /// A named workload.
@@ -47,6 +105,8 @@ pub struct Entry {
     pub error: Option<ErrorKind>,
     /// Its success promises that everything before it is on the medium.
     pub syncs: bool,
+    /// It is in the log, and so survives the death of the process.
+    pub logged: bool,
 }
 
 /// A finished or broken-off run.
@@ -54,7 +114,7 @@ pub struct Entry {
 pub struct Journal {
     pub entries: Vec<Entry>,
     /// The state after each commit; `states[0]` is empty.
-    pub states: Vec<Map>,
+    pub states: Vec<Contents>,
 }
 
 impl Journal {
@@ -68,7 +128,7 @@ impl Journal {
             if entry.ops.0 < reached || entry.ops.1 <= op {
                 begun = begun.max(entry.commits);
             }
-            if entry.error.is_none() && entry.ops.1 <= op && (entry.syncs || kept_all) {
+            if entry.error.is_none() && entry.ops.1 <= op && (entry.syncs || (kept_all && entry.logged)) {
                 promised = promised.max(entry.commits);
             }
         }
@@ -88,25 +148,31 @@ pub fn run(
     ops: &dyn Fn() -> u64,
     stop_on_error: bool,
 ) -> (Journal, Option<Db>) {
-    let mut journal = Journal { entries: Vec::new(), states: vec![Map::new()] };
+    let mut journal = Journal { entries: Vec::new(), states: vec![nothing()] };
     let before = ops();
     let mut db = match Db::open_in(inline(Arc::clone(&fs)), DIR, &script.options) {
         Ok(db) => db,
         Err(_) => return (journal, None),
     };
-    journal.entries.push(Entry { ops: (before, ops()), commits: 0, error: None, syncs: true });
+    journal.entries.push(Entry { ops: (before, ops()), commits: 0, error: None, syncs: true, logged: true });
     let mut snapshots = Vec::new();
     let mut commits = 0;
     for step in &script.steps {
         let before = ops();
+        let mut state = journal.states.last().cloned().unwrap_or_default();
+        if step.change(&mut state) {
+            commits += 1;
+            journal.states.push(state);
+        }
         let result: Result<(), Error> = match step {
             Step::Commit(writes, durability) => {
-                commits += 1;
-                let mut state = journal.states.last().cloned().unwrap_or_default();
-                writes.iter().for_each(|write| apply(&mut state, write));
-                journal.states.push(state);
-                commit(&db, writes, *durability)
+                let writes: Vec<_> = writes.iter().map(|write| (DEFAULT, write.clone())).collect();
+                commit(&db, &writes, *durability)
             }
+            Step::CommitIn(writes, durability) => commit(&db, writes, *durability),
+            Step::CreateFamily(name) => db.create_family(name, &FamilyOptions::default()).map(drop),
+            Step::DropFamily(name) => db.family(name).and_then(|family| db.drop_family(&family)),
+            Step::FlushFamily(name) => db.family(name).and_then(|family| db.flush_family(&family)),
             Step::Sync => db.sync(),
             Step::Flush => db.flush(),
             Step::Compact(start, end) => db.compact_range(start.as_deref(), end.as_deref()),
@@ -116,12 +182,9 @@ pub fn run(
                 db.close().and_then(|()| Db::open_in(inline(Arc::clone(&fs)), DIR, &script.options)).map(|new| db = new)
             }
         };
-        let syncs = !matches!(
-            step,
-            Step::Commit(_, Durability::Buffered | Durability::None) | Step::Snapshot | Step::Compact(..)
-        );
         let error = result.err().map(|error| error.kind());
-        journal.entries.push(Entry { ops: (before, ops()), commits, error, syncs });
+        let (syncs, logged) = (step.syncs(), step.is_logged());
+        journal.entries.push(Entry { ops: (before, ops()), commits, error, syncs, logged });
         if error.is_some() && (stop_on_error || matches!(step, Step::Reopen)) {
             return (journal, None);
         }
@@ -129,22 +192,29 @@ pub fn run(
     (journal, Some(db))
 }
 
-fn commit(db: &Db, writes: &[Write], durability: Durability) -> Result<(), Error> {
+fn commit(db: &Db, writes: &[(&str, Write)], durability: Durability) -> Result<(), Error> {
     let mut batch = WriteBatch::new();
-    for write in writes {
+    for (family, write) in writes {
+        let family = db.family(family)?.id();
         match write {
-            Write::Put(key, value) => batch.put(key, value)?,
-            Write::Delete(key) => batch.delete(key)?,
-            Write::DeleteRange(start, end) => batch.delete_range(start, end)?,
+            Write::Put(key, value) => batch.put_in(family, key, value)?,
+            Write::Delete(key) => batch.delete_in(family, key)?,
+            Write::DeleteRange(start, end) => batch.delete_range_in(family, start, end)?,
         }
     }
     db.write_with(&batch, &WriteOptions::new().durability(durability))
 }
 
-/// Everything the database holds, by a forward scan that is checked against a backward one and against gets.
-pub fn contents(db: &Db) -> Result<Map, Error> {
+/// Everything the database holds, family by family.
+pub fn contents(db: &Db) -> Result<Contents, Error> {
+    let families = db.families()?;
+    families.into_iter().map(|name| Ok((name.clone(), family_contents(db, &db.family(&name)?)?))).collect()
+}
+
+/// Everything a family holds, by a forward scan that is checked against a backward one and against gets.
+fn family_contents(db: &Db, family: &ColumnFamily) -> Result<Map, Error> {
     let mut map = Map::new();
-    let mut iter = db.iter()?;
+    let mut iter = db.iter_in(family, &ReadOptions::default())?;
     iter.seek_to_first()?;
     while iter.valid() {
         assert!(map.insert(iter.key().to_vec(), iter.value().to_vec()).is_none(), "a key came twice");
@@ -158,7 +228,8 @@ pub fn contents(db: &Db) -> Result<Map, Error> {
     }
     assert_eq!(backward.next(), None, "the backward scan ended early");
     for (key, value) in &map {
-        assert_eq!(db.get(key)?.as_deref(), Some(&value[..]), "get of {key:?}");
+        let got = db.get_in(family, key, &ReadOptions::default())?;
+        assert_eq!(got.as_deref(), Some(&value[..]), "get of {key:?}");
     }
     Ok(map)
 }
@@ -194,6 +265,10 @@ pub fn scripts() -> Vec<Script> {
         script("the log rolls from segment to segment", rolling_log()),
         script("overwrites under a snapshot", overwrites()),
         script("close and open, again and again", reopenings()),
+        script("families come, hold batches, and go", families()),
+        script("writes alternate over two families, one is flushed", alternating()),
+        script("unlogged batches over two families", unlogged()),
+        script("a family that is idle while the log rolls", idle_family()),
     ]
 }
 
@@ -290,5 +365,59 @@ fn reopenings() -> Vec<Step> {
         steps.extend(puts(n..n + 3, 50 + n, if n % 2 == 0 { Buffered } else { Sync }));
         steps.push(Step::Reopen);
     }
+    steps
+}
+
+fn families() -> Vec<Step> {
+    let mut steps = vec![Step::CreateFamily("a"), Step::CreateFamily("b")];
+    for n in 0..6 {
+        let durability = if n % 3 == 2 { Sync } else { Buffered };
+        let batch = vec![(DEFAULT, put(n, 30)), ("a", put(n, 50)), ("b", put(n + 1, 20)), ("b", Write::Delete(key(n)))];
+        steps.push(Step::CommitIn(batch, durability));
+        if n == 3 {
+            steps.push(Step::Flush);
+        }
+    }
+    steps.extend([Step::DropFamily("a"), Step::CommitIn(vec![("b", put(50, 9))], Buffered), Step::CreateFamily("a")]);
+    steps.push(Step::CommitIn(vec![("a", put(60, 9)), ("b", put(61, 9))], Buffered));
+    steps.extend([Step::Reopen, Step::DropFamily("b"), Step::Commit(vec![put(70, 9)], Buffered)]);
+    steps
+}
+
+/// The flush of one family must not make its writes durable while earlier ones of the other can be lost.
+fn alternating() -> Vec<Step> {
+    let mut steps = vec![Step::CreateFamily("a"), Step::CreateFamily("b")];
+    for round in 0..3 {
+        for n in 0..5 {
+            let family = if n % 2 == 0 { "b" } else { "a" };
+            steps.push(Step::CommitIn(vec![(family, put(10 * round + n, 40))], Buffered));
+        }
+        steps.push(Step::FlushFamily(if round == 1 { "b" } else { "a" }));
+    }
+    steps.push(Step::CommitIn(vec![("a", put(90, 10))], Buffered));
+    steps
+}
+
+/// What no log has must be in tables whole: both families or none, whichever of them is flushed.
+fn unlogged() -> Vec<Step> {
+    let mut steps = vec![Step::CreateFamily("a"), Step::CreateFamily("b")];
+    for round in 0..3 {
+        for n in 0..4 {
+            let batch = vec![("a", put(10 * round + n, 60)), ("b", put(n, 40 + round))];
+            steps.push(Step::CommitIn(batch, Durability::None));
+        }
+        steps.push(Step::FlushFamily(if round == 0 { "b" } else { "a" }));
+    }
+    steps.push(Step::CommitIn(vec![("b", put(99, 10)), ("a", put(98, 10))], Durability::None));
+    steps.push(Step::Reopen);
+    steps
+}
+
+/// Large values fill one segment after the other; the family with one small write must neither hold them all nor be lost.
+fn idle_family() -> Vec<Step> {
+    let mut steps = vec![Step::CreateFamily("idle"), Step::CommitIn(vec![("idle", put(1, 10))], Buffered)];
+    steps.extend(puts(0..7, 60_000, Buffered));
+    steps.push(Step::CommitIn(vec![("idle", put(2, 10))], Sync));
+    steps.extend(puts(20..21, 60_000, Buffered));
     steps
 }
