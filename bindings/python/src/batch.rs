@@ -1,58 +1,121 @@
-//! [`Batch`]: writes that are applied together. As a context manager it commits when the block ends, and discards what it
-//! holds when the block raises.
+//! [`Batch`]: writes that are applied together, to any column families. As a context manager it commits when the block ends, and
+//! discards what it holds when the block raises. As data it is bytes that can be kept, sent, looked at and applied elsewhere.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use esker::{Db, WriteBatch, WriteOptions};
+use esker::{BatchEntry, ColumnFamily, Db, ErrorKind, FamilyId, Kind, WriteBatch, WriteOptions};
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
+use pyo3::types::{PyBytes, PyIterator, PyList};
 
 use crate::bytes::Bytes;
-use crate::errors::{detached, guarded};
+use crate::errors::{detached, guarded, raise};
+use crate::family::chosen;
+use crate::tree::Tree;
 
 /// Writes that are applied together.
 #[pyclass(frozen, module = "esker")]
 pub struct Batch {
-    db: Db,
+    home: Option<Home>,
     options: WriteOptions,
     batch: Mutex<WriteBatch>,
 }
 
+/// Where a batch commits to. One that was made of bytes belongs to no database.
+struct Home {
+    db: Arc<Db>,
+    /// The family that calls without one mean.
+    family: ColumnFamily,
+}
+
 impl Batch {
-    pub fn new(db: &Db, options: WriteOptions) -> Batch {
-        Batch { db: db.clone(), options, batch: Mutex::default() }
+    pub fn new(db: &Arc<Db>, family: &ColumnFamily, options: WriteOptions) -> Batch {
+        let home = Home { db: Arc::clone(db), family: family.clone() };
+        Batch { home: Some(home), options, batch: Mutex::default() }
+    }
+
+    /// Hands out what it holds; nobody changes it meanwhile.
+    pub fn with<T>(&self, py: Python<'_>, work: impl FnOnce(&mut WriteBatch) -> PyResult<T>) -> PyResult<T> {
+        work(&mut self.lock(py))
+    }
+
+    fn lock(&self, py: Python<'_>) -> MutexGuard<'_, WriteBatch> {
+        // Lets go of the interpreter if it has to wait: a commit holds the lock and may be waiting for it.
+        self.batch.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
     }
 
     fn change<T>(&self, py: Python<'_>, change: impl FnOnce(&mut WriteBatch) -> esker::Result<T>) -> PyResult<T> {
-        // Lets go of the interpreter if it has to wait: a commit holds the lock and may be waiting for it.
-        let mut batch = self.batch.lock_py_attached(py).unwrap_or_else(std::sync::PoisonError::into_inner);
-        guarded(py, || change(&mut batch))
+        self.with(py, |batch| guarded(py, || change(batch)))
     }
+
+    /// The number of the family that `asked` says.
+    fn family(&self, py: Python<'_>, asked: Option<&Bound<'_, PyAny>>) -> PyResult<FamilyId> {
+        match (&self.home, asked) {
+            (Some(home), None) => Ok(home.family.id()),
+            (Some(home), Some(_)) => Ok(chosen(&home.db, &home.family, asked)?.id()),
+            (None, None) => Ok(FamilyId::DEFAULT),
+            (None, Some(asked)) => match asked.cast::<Tree>() {
+                Ok(tree) => Ok(tree.get().family.id()),
+                Err(_) => Err(homeless(py, "give the column family by its handle")),
+            },
+        }
+    }
+}
+
+fn homeless(py: Python<'_>, advice: &str) -> PyErr {
+    let message = format!("the batch was made of bytes and belongs to no database; {advice}");
+    raise(py, &esker::Error::new(ErrorKind::InvalidArgument, message))
 }
 
 #[pymethods]
 impl Batch {
-    fn put(&self, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+    /// The batch whose bytes were `data`.
+    #[staticmethod]
+    fn from_bytes(data: &Bound<'_, PyAny>) -> PyResult<Batch> {
+        let (py, data) = (data.py(), Bytes::of(data)?);
+        let batch = guarded(py, || WriteBatch::from_data(&data))?;
+        Ok(Batch { home: None, options: WriteOptions::new(), batch: Mutex::new(batch) })
+    }
+
+    #[pyo3(signature = (key, value, *, family = None))]
+    fn put(&self, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>, family: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
         let (py, key, value) = (key.py(), Bytes::of(key)?, Bytes::of(value)?);
-        self.change(py, |batch| batch.put(&key, &value))
+        let family = self.family(py, family)?;
+        self.change(py, |batch| batch.put_in(family, &key, &value))
     }
 
-    fn delete(&self, key: &Bound<'_, PyAny>) -> PyResult<()> {
+    #[pyo3(signature = (key, *, family = None))]
+    fn delete(&self, key: &Bound<'_, PyAny>, family: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
         let (py, key) = (key.py(), Bytes::of(key)?);
-        self.change(py, |batch| batch.delete(&key))
+        let family = self.family(py, family)?;
+        self.change(py, |batch| batch.delete_in(family, &key))
     }
 
-    fn delete_range(&self, start: &Bound<'_, PyAny>, stop: &Bound<'_, PyAny>) -> PyResult<()> {
+    #[pyo3(signature = (start, stop, *, family = None))]
+    fn delete_range(
+        &self,
+        start: &Bound<'_, PyAny>,
+        stop: &Bound<'_, PyAny>,
+        family: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
         let (py, start, stop) = (start.py(), Bytes::of(start)?, Bytes::of(stop)?);
-        self.change(py, |batch| batch.delete_range(&start, &stop))
+        let family = self.family(py, family)?;
+        self.change(py, |batch| batch.delete_range_in(family, &start, &stop))
     }
 
     fn __setitem__(&self, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.put(key, value)
+        self.put(key, value, None)
     }
 
     fn __delitem__(&self, key: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.delete(key)
+        self.delete(key, None)
+    }
+
+    /// Adds everything in `other`, in its order.
+    fn append(&self, py: Python<'_>, other: &Batch) -> PyResult<()> {
+        // A copy: never two locks at once, and a batch may be appended to itself.
+        let more = other.change(py, |other| WriteBatch::from_data(other.data()))?;
+        self.change(py, |batch| batch.append(&more))
     }
 
     fn clear(&self, py: Python<'_>) -> PyResult<()> {
@@ -62,8 +125,45 @@ impl Batch {
         })
     }
 
+    fn set_savepoint(&self, py: Python<'_>) -> PyResult<()> {
+        self.change(py, |batch| {
+            batch.set_savepoint();
+            Ok(())
+        })
+    }
+
+    fn rollback_to_savepoint(&self, py: Python<'_>) -> PyResult<()> {
+        self.change(py, WriteBatch::rollback_to_savepoint)
+    }
+
+    fn pop_savepoint(&self, py: Python<'_>) -> PyResult<()> {
+        self.change(py, WriteBatch::pop_savepoint)
+    }
+
+    fn savepoint<'py>(slf: Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("esker._savepoint")?.getattr("Savepoint")?.call1((slf,))
+    }
+
     fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
         self.change(py, |batch| Ok(batch.count() as usize))
+    }
+
+    /// What it holds, in order.
+    fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
+        let entry_class = py.import("esker._entries")?.getattr("BatchEntry")?;
+        let entries = PyList::empty(py);
+        self.with(py, |batch| {
+            for entry in batch.iter() {
+                let entry = entry.map_err(|error| raise(py, &error))?;
+                entries.append(entry_class.call1(parts(py, &entry))?)?;
+            }
+            Ok(())
+        })?;
+        entries.try_iter()
+    }
+
+    fn __bytes__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        self.with(py, |batch| Ok(PyBytes::new(py, batch.data())))
     }
 
     #[getter]
@@ -73,11 +173,12 @@ impl Batch {
 
     /// Applies everything it holds, and empties it if that succeeded: a caller told BUSY can try again.
     fn commit(&self, py: Python<'_>) -> PyResult<()> {
-        let mut batch = self.batch.lock_py_attached(py).unwrap_or_else(std::sync::PoisonError::into_inner);
-        let batch: &mut WriteBatch = &mut batch;
-        detached(py, || self.db.write_with(batch, &self.options))?;
-        batch.clear();
-        Ok(())
+        let Some(home) = &self.home else { return Err(homeless(py, "db.write(batch) applies it")) };
+        self.with(py, |batch| {
+            detached(py, || home.db.write_with(batch, &self.options))?;
+            batch.clear();
+            Ok(())
+        })
     }
 
     fn __enter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
@@ -91,4 +192,22 @@ impl Batch {
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
         Ok(format!("<esker.Batch of {} writes>", self.__len__(py)?))
     }
+}
+
+/// Kind, key, value, family and expiry time in seconds, as `BatchEntry` takes them.
+type Parts<'py> = (&'static str, Bound<'py, PyBytes>, Option<Bound<'py, PyBytes>>, u32, Option<f64>);
+
+fn parts<'py>(py: Python<'py>, entry: &BatchEntry<'_>) -> Parts<'py> {
+    let (kind, value, expires_at_ms) = match entry.kind {
+        Kind::Put => ("put", Some(entry.value), None),
+        Kind::Delete => ("delete", None, None),
+        Kind::RangeDelete => ("delete_range", Some(entry.value), None),
+        Kind::Merge => ("merge", Some(entry.value), None),
+        Kind::PutExpiring => match entry.value.split_first_chunk() {
+            Some((time, value)) => ("put", Some(value), Some(u64::from_le_bytes(*time))),
+            None => ("put", Some(entry.value), None),
+        },
+    };
+    let seconds = expires_at_ms.map(|ms| ms as f64 / 1000.0);
+    (kind, PyBytes::new(py, entry.key), value.map(|value| PyBytes::new(py, value)), entry.family.0, seconds)
 }

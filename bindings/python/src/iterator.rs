@@ -3,7 +3,7 @@
 
 use std::sync::Mutex;
 
-use esker::{Iter, ReadOptions};
+use esker::Iter;
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::{PyBytes, PyTuple};
@@ -41,10 +41,15 @@ struct State {
 }
 
 impl EntryIterator {
-    /// Over what `options` show of `db`, from the first entry or, in reverse, the last.
-    pub fn new(py: Python<'_>, db: &esker::Db, options: &ReadOptions, reverse: bool, show: Show) -> PyResult<Self> {
+    /// Over the cursor that `open` gives, from the first entry or, in reverse, the last.
+    pub fn new(
+        py: Python<'_>,
+        open: impl FnOnce() -> esker::Result<Iter> + Send,
+        reverse: bool,
+        show: Show,
+    ) -> PyResult<Self> {
         let iter = detached(py, || {
-            let mut iter = db.iter_with(options)?;
+            let mut iter = open()?;
             if reverse {
                 iter.seek_to_last()?
             } else {

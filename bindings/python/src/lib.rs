@@ -10,10 +10,12 @@ mod buffer;
 mod bytes;
 mod db;
 mod errors;
+mod family;
 mod iterator;
 mod options;
 mod reader;
 mod snapshot;
+mod tree;
 mod waiting;
 
 use pyo3::prelude::*;
@@ -30,9 +32,13 @@ mod _esker {
     #[pymodule_export]
     use db::{Db, destroy, open, option_names, verify};
     #[pymodule_export]
+    use family::ColumnFamily;
+    #[pymodule_export]
     use iterator::EntryIterator;
     #[pymodule_export]
     use snapshot::Snapshot;
+    #[pymodule_export]
+    use tree::Tree;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -1,20 +1,26 @@
-//! Options by name, from keyword arguments: the names and values are those of the engine's own table.
+//! Options by name, from keyword arguments: the names and values are those of the engine's own tables.
 
-use esker::{Options, WriteOptions};
+use esker::WriteOptions;
+use esker::options::Setting;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyInt, PyString};
 
 use crate::errors::raise;
 
-/// The options that the keyword arguments ask for.
-pub fn from_keywords(py: Python<'_>, keywords: Option<&Bound<'_, PyDict>>) -> PyResult<Options> {
-    let mut options = Options::default();
+/// Sets what the keyword arguments ask for; the names of what was set.
+pub fn from_keywords(
+    py: Python<'_>,
+    keywords: Option<&Bound<'_, PyDict>>,
+    mut set: impl FnMut(&str, &str) -> esker::Result<()>,
+) -> PyResult<Vec<String>> {
+    let mut given = Vec::new();
     for (name, value) in keywords.into_iter().flat_map(|keywords| keywords.iter()) {
         let name: String = name.extract()?;
-        options.set(&name, &as_text(&name, &value)?).map_err(|error| raise(py, &error))?;
+        set(&name, &as_text(&name, &value)?).map_err(|error| raise(py, &error))?;
+        given.push(name);
     }
-    Ok(options)
+    Ok(given)
 }
 
 fn as_text(name: &str, value: &Bound<'_, PyAny>) -> PyResult<String> {
@@ -27,6 +33,24 @@ fn as_text(name: &str, value: &Bound<'_, PyAny>) -> PyResult<String> {
     }
     let got = value.get_type().name()?;
     Err(PyTypeError::new_err(format!("option \"{name}\" takes str, int or bool, not '{got}'")))
+}
+
+/// Every option of a table as text.
+pub fn settings_dict<'py, T>(py: Python<'py>, settings: &[Setting<T>], options: &T) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    for setting in settings {
+        dict.set_item(setting.name, (setting.get)(options))?;
+    }
+    Ok(dict)
+}
+
+/// What every option of a table does.
+pub fn settings_docs<'py, T>(py: Python<'py>, settings: &[Setting<T>]) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    for setting in settings {
+        dict.set_item(setting.name, setting.doc)?;
+    }
+    Ok(dict)
 }
 
 /// The options of one write.

@@ -1,6 +1,6 @@
-//! Reading, the same for a database and a snapshot of it: the two differ in their read options only.
+//! Reading, the same for a tree and a snapshot of it: they differ in their [`Source`] only.
 
-use esker::{Db, ReadOptions};
+use esker::{ColumnFamily, Db, Iter, Pinned, ReadOptions};
 use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyMemoryView};
@@ -10,49 +10,78 @@ use crate::bytes::Bytes;
 use crate::errors::{detached, raise};
 use crate::iterator::{EntryIterator, Show};
 
+/// Where reads go: a column family, seen in some way. Its calls are made without the interpreter's lock.
+pub trait Source: Sync {
+    fn get(&self, key: &[u8]) -> esker::Result<Option<Pinned>>;
+    fn multi_get(&self, keys: &[Vec<u8>]) -> esker::Result<Vec<esker::Result<Option<Pinned>>>>;
+    /// What an iterator takes besides its bounds.
+    fn options(&self) -> ReadOptions;
+    fn iter(&self, options: &ReadOptions) -> esker::Result<Iter>;
+}
+
+/// What is committed, as the options see it: now, or as of a snapshot.
+pub struct Latest<'a> {
+    pub db: &'a Db,
+    pub family: &'a ColumnFamily,
+    pub options: ReadOptions,
+}
+
+impl Source for Latest<'_> {
+    fn get(&self, key: &[u8]) -> esker::Result<Option<Pinned>> {
+        self.db.get_in(self.family, key, &self.options)
+    }
+
+    fn multi_get(&self, keys: &[Vec<u8>]) -> esker::Result<Vec<esker::Result<Option<Pinned>>>> {
+        self.db.multi_get_in(self.family, keys, &self.options)
+    }
+
+    fn options(&self) -> ReadOptions {
+        self.options.clone()
+    }
+
+    fn iter(&self, options: &ReadOptions) -> esker::Result<Iter> {
+        self.db.iter_in(self.family, options)
+    }
+}
+
 /// The value of `key`, or `default`.
 pub fn get<'py>(
-    db: &Db,
-    options: &ReadOptions,
+    source: &impl Source,
     key: &Bound<'py, PyAny>,
     default: Option<Bound<'py, PyAny>>,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
-    Ok(find(db, options, key)?.map(|value| PyBytes::new(key.py(), &value).into_any()).or(default))
+    Ok(find(source, key)?.map(|value| PyBytes::new(key.py(), &value).into_any()).or(default))
 }
 
 /// The value of `key`; `KeyError` if it has none.
-pub fn get_item<'py>(db: &Db, options: &ReadOptions, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
-    match find(db, options, key)? {
+pub fn get_item<'py>(source: &impl Source, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
+    match find(source, key)? {
         Some(value) => Ok(PyBytes::new(key.py(), &value)),
         None => Err(PyKeyError::new_err(key.clone().unbind())),
     }
 }
 
 /// A memoryview of the value of `key`, which owns what it shows.
-pub fn get_view<'py>(
-    db: &Db,
-    options: &ReadOptions,
-    key: &Bound<'py, PyAny>,
-) -> PyResult<Option<Bound<'py, PyMemoryView>>> {
+pub fn get_view<'py>(source: &impl Source, key: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyMemoryView>>> {
     let py = key.py();
-    let Some(value) = find(db, options, key)? else { return Ok(None) };
+    let Some(value) = find(source, key)? else { return Ok(None) };
     let value = Bound::new(py, Value::new(value))?;
     Ok(Some(PyMemoryView::from(value.as_any())?))
 }
 
 /// Whether `key` has a value.
-pub fn contains(db: &Db, options: &ReadOptions, key: &Bound<'_, PyAny>) -> PyResult<bool> {
-    Ok(find(db, options, key)?.is_some())
+pub fn contains(source: &impl Source, key: &Bound<'_, PyAny>) -> PyResult<bool> {
+    Ok(find(source, key)?.is_some())
 }
 
 /// The values of `keys` as of one moment, `None` where there is none.
-pub fn multi_get<'py>(db: &Db, options: &ReadOptions, keys: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
+pub fn multi_get<'py>(source: &impl Source, keys: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
     let py = keys.py();
     let mut owned = Vec::new();
     for key in keys.try_iter()? {
         owned.push(Bytes::of(&key?)?.to_vec());
     }
-    let values = detached(py, || db.multi_get(&owned, options))?;
+    let values = detached(py, || source.multi_get(&owned))?;
     let list = PyList::empty(py);
     for value in values {
         match value.map_err(|error| raise(py, &error))? {
@@ -73,22 +102,16 @@ pub struct Stretch<'a, 'py> {
 }
 
 /// An iterator over a stretch.
-pub fn iterate(
-    py: Python<'_>,
-    db: &Db,
-    options: &ReadOptions,
-    stretch: &Stretch<'_, '_>,
-    show: Show,
-) -> PyResult<EntryIterator> {
-    let mut options = options.clone();
+pub fn iterate(py: Python<'_>, source: &impl Source, stretch: &Stretch<'_, '_>, show: Show) -> PyResult<EntryIterator> {
+    let mut options = source.options();
     options.lower_bound = Bytes::owned(stretch.start)?;
     options.upper_bound = Bytes::owned(stretch.stop)?;
     options.prefix = Bytes::owned(stretch.prefix)?;
-    EntryIterator::new(py, db, &options, stretch.reverse, show)
+    EntryIterator::new(py, || source.iter(&options), stretch.reverse, show)
 }
 
-fn find(db: &Db, options: &ReadOptions, key: &Bound<'_, PyAny>) -> PyResult<Option<esker::Pinned>> {
+fn find(source: &impl Source, key: &Bound<'_, PyAny>) -> PyResult<Option<Pinned>> {
     let bytes = Bytes::of(key)?;
     let bytes: &[u8] = &bytes;
-    detached(key.py(), || db.get_with(bytes, options))
+    detached(key.py(), || source.get(bytes))
 }

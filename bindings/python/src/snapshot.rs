@@ -1,37 +1,56 @@
-//! [`Snapshot`]: the database as it was at one moment, with the same reading methods as the database itself.
+//! [`Snapshot`]: the database as it was at one moment, with the same reading methods as the database itself, for every column
+//! family.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
-use esker::{Db, ErrorKind, ReadOptions};
+use esker::{ColumnFamily, Db, ErrorKind, ReadOptions};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyMemoryView};
 
 use crate::errors::raise;
+use crate::family::chosen;
 use crate::iterator::{EntryIterator, Show};
-use crate::reader::{self, Stretch};
+use crate::reader::{self, Latest, Stretch};
 
 /// The database at one moment.
 #[pyclass(frozen, module = "esker")]
 pub struct Snapshot {
-    db: Db,
+    db: Arc<Db>,
+    /// The family that calls without one mean.
+    home: ColumnFamily,
     seqno: u64,
     /// `None` once closed.
     options: Mutex<Option<ReadOptions>>,
 }
 
 impl Snapshot {
-    pub fn new(db: &Db, snapshot: &esker::Snapshot) -> Snapshot {
-        let options = ReadOptions::new().with_snapshot(snapshot);
-        Snapshot { db: db.clone(), seqno: snapshot.seqno(), options: Mutex::new(Some(options)) }
+    pub fn new(db: &Arc<Db>, home: &ColumnFamily, snapshot: &esker::Snapshot) -> Snapshot {
+        let options = Mutex::new(Some(ReadOptions::new().with_snapshot(snapshot)));
+        Snapshot { db: Arc::clone(db), home: home.clone(), seqno: snapshot.seqno(), options }
     }
 
-    fn options(&self, py: Python<'_>) -> PyResult<ReadOptions> {
+    /// Reads of one family in the way of this snapshot.
+    fn reading<T>(
+        &self,
+        py: Python<'_>,
+        family: Option<&Bound<'_, PyAny>>,
+        read: impl FnOnce(&Latest<'_>) -> PyResult<T>,
+    ) -> PyResult<T> {
         let options = self.options.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-        options.ok_or_else(|| raise(py, &esker::Error::new(ErrorKind::Closed, "the snapshot is closed")))
+        let closed = || raise(py, &esker::Error::new(ErrorKind::Closed, "the snapshot is closed"));
+        let options = options.ok_or_else(closed)?;
+        let family = chosen(&self.db, &self.home, family)?;
+        read(&Latest { db: &self.db, family: &family, options })
     }
 
-    fn iterate(&self, py: Python<'_>, stretch: &Stretch<'_, '_>, show: Show) -> PyResult<EntryIterator> {
-        reader::iterate(py, &self.db, &self.options(py)?, stretch, show)
+    fn iterate(
+        &self,
+        py: Python<'_>,
+        family: Option<&Bound<'_, PyAny>>,
+        stretch: &Stretch<'_, '_>,
+        show: Show,
+    ) -> PyResult<EntryIterator> {
+        self.reading(py, family, |source| reader::iterate(py, source, stretch, show))
     }
 }
 
@@ -47,36 +66,47 @@ impl Snapshot {
         self.options.lock().unwrap_or_else(std::sync::PoisonError::into_inner).is_none()
     }
 
-    #[pyo3(signature = (key, default = None))]
+    #[pyo3(signature = (key, default = None, *, family = None))]
     fn get<'py>(
         &self,
         key: &Bound<'py, PyAny>,
         default: Option<Bound<'py, PyAny>>,
+        family: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        reader::get(&self.db, &self.options(key.py())?, key, default)
+        self.reading(key.py(), family, |source| reader::get(source, key, default))
     }
 
-    fn get_view<'py>(&self, key: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyMemoryView>>> {
-        reader::get_view(&self.db, &self.options(key.py())?, key)
+    #[pyo3(signature = (key, *, family = None))]
+    fn get_view<'py>(
+        &self,
+        key: &Bound<'py, PyAny>,
+        family: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Option<Bound<'py, PyMemoryView>>> {
+        self.reading(key.py(), family, |source| reader::get_view(source, key))
     }
 
-    fn multi_get<'py>(&self, keys: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
-        reader::multi_get(&self.db, &self.options(keys.py())?, keys)
+    #[pyo3(signature = (keys, *, family = None))]
+    fn multi_get<'py>(
+        &self,
+        keys: &Bound<'py, PyAny>,
+        family: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyList>> {
+        self.reading(keys.py(), family, |source| reader::multi_get(source, keys))
     }
 
     fn __getitem__<'py>(&self, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
-        reader::get_item(&self.db, &self.options(key.py())?, key)
+        self.reading(key.py(), None, |source| reader::get_item(source, key))
     }
 
     fn __contains__(&self, key: &Bound<'_, PyAny>) -> PyResult<bool> {
-        reader::contains(&self.db, &self.options(key.py())?, key)
+        self.reading(key.py(), None, |source| reader::contains(source, key))
     }
 
     fn __iter__(&self, py: Python<'_>) -> PyResult<EntryIterator> {
-        self.iterate(py, &Stretch::default(), Show::Keys)
+        self.iterate(py, None, &Stretch::default(), Show::Keys)
     }
 
-    #[pyo3(signature = (*, start = None, stop = None, prefix = None, reverse = false))]
+    #[pyo3(signature = (*, start = None, stop = None, prefix = None, reverse = false, family = None))]
     fn items(
         &self,
         py: Python<'_>,
@@ -84,11 +114,12 @@ impl Snapshot {
         stop: Option<&Bound<'_, PyAny>>,
         prefix: Option<&Bound<'_, PyAny>>,
         reverse: bool,
+        family: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<EntryIterator> {
-        self.iterate(py, &Stretch { start, stop, prefix, reverse }, Show::Items)
+        self.iterate(py, family, &Stretch { start, stop, prefix, reverse }, Show::Items)
     }
 
-    #[pyo3(signature = (*, start = None, stop = None, prefix = None, reverse = false))]
+    #[pyo3(signature = (*, start = None, stop = None, prefix = None, reverse = false, family = None))]
     fn keys(
         &self,
         py: Python<'_>,
@@ -96,11 +127,12 @@ impl Snapshot {
         stop: Option<&Bound<'_, PyAny>>,
         prefix: Option<&Bound<'_, PyAny>>,
         reverse: bool,
+        family: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<EntryIterator> {
-        self.iterate(py, &Stretch { start, stop, prefix, reverse }, Show::Keys)
+        self.iterate(py, family, &Stretch { start, stop, prefix, reverse }, Show::Keys)
     }
 
-    #[pyo3(signature = (*, start = None, stop = None, prefix = None, reverse = false))]
+    #[pyo3(signature = (*, start = None, stop = None, prefix = None, reverse = false, family = None))]
     fn values(
         &self,
         py: Python<'_>,
@@ -108,8 +140,9 @@ impl Snapshot {
         stop: Option<&Bound<'_, PyAny>>,
         prefix: Option<&Bound<'_, PyAny>>,
         reverse: bool,
+        family: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<EntryIterator> {
-        self.iterate(py, &Stretch { start, stop, prefix, reverse }, Show::Values)
+        self.iterate(py, family, &Stretch { start, stop, prefix, reverse }, Show::Values)
     }
 
     fn close(&self) {

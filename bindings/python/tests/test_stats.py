@@ -21,8 +21,9 @@ def test_a_dict_of_numbers_and_text(db: esker.Db) -> None:
     levels = stats["levels"]
     assert sum(level["entries"] for level in levels) == 500
     assert sum(level["tables"] for level in levels) == 1
+    assert [family["family"] for family in stats["families"]] == ["default"]
     for name, value in stats.items():
-        assert isinstance(value, list if name == "levels" else (int, str)), name
+        assert isinstance(value, list if name in ("levels", "families") else (int, str)), name
 
 
 def test_as_text_in_three_formats(db: esker.Db) -> None:

@@ -51,8 +51,8 @@ def test_examples_of_modules(module: object) -> None:
 
 
 def test_everything_public_is_documented() -> None:
-    for owner in (esker.Db, esker.Batch, esker.Snapshot):
-        for name in dir(owner):
+    for owner in (esker.Tree, esker.Db, esker.ColumnFamily, esker.Batch, esker.Snapshot):
+        for name in vars(owner):
             if not name.startswith("_"):
                 assert f"_esker.{owner.__name__}.{name}" in REFERENCE, name
     for name in esker.__all__:
@@ -60,10 +60,16 @@ def test_everything_public_is_documented() -> None:
             assert f"_esker.{name}" in REFERENCE, name
 
 
-def test_open_lists_every_option() -> None:
+def keywords(name: str) -> list[str]:
+    """The keyword arguments that the stub lists of a function or method."""
     tree = ast.parse((PACKAGE / "_esker.pyi").read_text())
-    (function,) = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "open"]
-    assert [argument.arg for argument in function.args.kwonlyargs] == list(esker.option_names())
+    (function,) = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == name]
+    return [argument.arg for argument in function.args.kwonlyargs]
+
+
+def test_every_option_is_listed() -> None:
+    assert keywords("open") == list(esker.option_names())
+    assert keywords("column_family") == ["create", *esker.option_names("column_family")]
 
 
 def run(*arguments: str | Path) -> None:

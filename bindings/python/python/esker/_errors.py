@@ -36,7 +36,7 @@ class Error(Exception):
 
 
 class NotFoundError(Error):
-    """Something that was named does not exist: a database that may not be created."""
+    """Something that was named does not exist: a database that may not be created, a column family, a savepoint."""
 
 
 class InvalidArgumentError(Error, ValueError):

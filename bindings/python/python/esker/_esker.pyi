@@ -11,16 +11,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Literal, TypedDict, TypeVar, final, overload, type_check_only
 
-from typing_extensions import Buffer
+from typing_extensions import Buffer, disjoint_base
 
+from esker._entries import BatchEntry
 from esker._errors import Error
 from esker._mapping import DictView
+from esker._savepoint import Savepoint
 
 __all__ = [
     "Batch",
+    "ColumnFamily",
     "Db",
     "EntryIterator",
     "Snapshot",
+    "Tree",
     "Value",
     "__version__",
     "destroy",
@@ -66,6 +70,9 @@ def open(
     l0_stall_trigger: int | str = ...,
     max_open_files: int | str = ...,
     manifest_rotate_size: int | str = ...,
+    merge_operator: str = "",
+    ttl_ms: int | str = 0,
+    comparator: str = "",
 ) -> Db:
     """Opens the database in the directory `path`, and recovers it first if its process died.
 
@@ -93,52 +100,26 @@ def destroy(path: str | PathLike[str]) -> None:
     >>> esker.destroy(path)
     """
 
-def option_names() -> dict[str, str]:
-    """The options that `open` takes, each with what it does.
+def option_names(of: Literal["database", "column_family"] = "database") -> dict[str, str]:
+    """The options that `open` takes, or `Db.column_family`, each with what it does.
 
     >>> esker.option_names()["read_only"]
     'Open without writing anything; every write is refused with READ_ONLY.'
-    """
-
-@final
-class Db:
-    """An open database. Leave it by `close()` or a ``with`` block; a handle that is dropped is closed, too, but tells nobody
-    if that failed.
-
-    >>> with esker.open(path) as other:
-    ...     other[b"k"] = b"v"
-    >>> other.closed
+    >>> "merge_operator" in esker.option_names("column_family")
     True
     """
 
-    @property
-    def path(self) -> Path:
-        """The directory.
+@disjoint_base
+class Tree:
+    """What a database and a column family have in common: the keys of a tree, read and written through one handle. A function
+    that takes a `Tree` takes either.
 
-        >>> db.path.is_dir()
-        True
-        """
-    @property
-    def closed(self) -> bool:
-        """Whether `close()` was called.
+    >>> def count(tree: esker.Tree) -> int:
+    ...     return sum(1 for _ in tree)
+    >>> count(db), count(db.column_family("users", create=True))
+    (0, 0)
+    """
 
-        >>> db.closed
-        False
-        """
-    @property
-    def poisoned(self) -> Error | None:
-        """The failure that made the handle read-only, if there was one: a failed fsync, for instance.
-
-        >>> db.poisoned is None
-        True
-        """
-    @property
-    def options(self) -> dict[str, str]:
-        """Every option as text.
-
-        >>> db.options["durability"]
-        'buffered'
-        """
     @overload
     def get(self, key: Buffer, default: None = None) -> bytes | None: ...
     @overload
@@ -226,7 +207,7 @@ class Db:
         100
         """
     def batch(self, *, durability: Literal["sync", "buffered", "none"] | None = None) -> Batch:
-        """A new batch: writes that are applied all together or not at all.
+        """A new batch: writes that are applied all together or not at all. They go to this tree unless they say otherwise.
 
         >>> with db.batch() as batch:
         ...     batch.put(b"a", b"1")
@@ -235,7 +216,7 @@ class Db:
         [b'a']
         """
     def snapshot(self) -> Snapshot:
-        """The database as it is now, whatever happens to it later.
+        """The database as it is now, whatever happens to it later. It reads from this tree unless told otherwise.
 
         >>> with db.snapshot() as before:
         ...     db[b"k"] = b"v"
@@ -297,8 +278,64 @@ class Db:
         >>> list(db.values(stop=b"m"))
         [b'v']
         """
+    def compact(self, start: Buffer | None = None, stop: Buffer | None = None) -> None:
+        """Rewrites the tables with keys from `start` up to `stop` (all by default), without what is deleted or overwritten.
+
+        Ctrl-C leaves the call; the work then goes on in the background.
+
+        >>> db.compact()
+        >>> db.compact(b"user/", b"user0")
+        """
+    def as_dict(self) -> DictView:
+        """A `MutableMapping` over the database, for code that wants one. Its ``len()`` walks all keys.
+
+        >>> view = db.as_dict()
+        >>> view.update({b"a": b"1", b"b": b"2"})
+        >>> len(view), view.pop(b"a"), list(view)
+        (2, b'1', [b'b'])
+        """
+
+@final
+class Db(Tree):
+    """An open database, and the tree of its default column family. Leave it by `close()` or a ``with`` block; a handle that is dropped is closed, too, but tells nobody
+    if that failed.
+
+    >>> with esker.open(path) as other:
+    ...     other[b"k"] = b"v"
+    >>> other.closed
+    True
+    """
+
+    @property
+    def path(self) -> Path:
+        """The directory.
+
+        >>> db.path.is_dir()
+        True
+        """
+    @property
+    def closed(self) -> bool:
+        """Whether `close()` was called.
+
+        >>> db.closed
+        False
+        """
+    @property
+    def poisoned(self) -> Error | None:
+        """The failure that made the handle read-only, if there was one: a failed fsync, for instance.
+
+        >>> db.poisoned is None
+        True
+        """
+    @property
+    def options(self) -> dict[str, str]:
+        """Every option as text.
+
+        >>> db.options["durability"]
+        'buffered'
+        """
     def flush(self) -> None:
-        """Writes what is in memory to tables.
+        """Writes what is in memory, of all column families, to tables.
 
         >>> db.flush()
         """
@@ -308,13 +345,60 @@ class Db:
         >>> db.put(b"k", b"v")
         >>> db.sync()
         """
-    def compact(self, start: Buffer | None = None, stop: Buffer | None = None) -> None:
-        """Rewrites the tables with keys from `start` up to `stop` (all by default), without what is deleted or overwritten.
+    @property
+    def latest_seqno(self) -> int:
+        """The number of the last write that readers see. Numbers grow with every write; a snapshot has that of its moment.
 
-        Ctrl-C leaves the call; the work then goes on in the background.
+        >>> db.latest_seqno == db.snapshot().seqno
+        True
+        """
+    def column_family(
+        self,
+        name: str,
+        *,
+        create: bool = False,
+        compression: Literal["default", "auto", "none", "lz4"] = "default",
+        filter_bits_per_key: int | str = "default",
+        block_size: int | str = "default",
+        merge_operator: str = "",
+        ttl_ms: int | str = 0,
+        comparator: str = "",
+    ) -> ColumnFamily:
+        """The column family `name`; with `create`, a new one with these options if there is none.
 
-        >>> db.compact()
-        >>> db.compact(b"user/", b"user0")
+        The options of a family are recorded when it is created: nobody has to repeat them, and asking for others is an
+        `InvalidArgumentError`. A family that is not there is a `NotFoundError`. `option_names("column_family")` says what each
+        option does.
+
+        >>> users = db.column_family("users", create=True, compression="lz4")
+        >>> users[b"ada"] = b"Ada Lovelace"
+        >>> b"ada" in users, b"ada" in db, db.column_family("users")[b"ada"]
+        (True, False, b'Ada Lovelace')
+        """
+    def column_families(self) -> list[str]:
+        """The names of all column families, the oldest first: the default one leads.
+
+        >>> db.column_families()
+        ['default']
+        """
+    def drop_column_family(self, family: ColumnFamily | str) -> None:
+        """Drops a column family, given by handle or name, with all its keys. Snapshots and iterators go on seeing them; all other
+        uses of its handles are an `InvalidArgumentError`. The default family cannot be dropped.
+
+        >>> users = db.column_family("users", create=True)
+        >>> db.drop_column_family(users)
+        >>> users.dropped, db.column_families()
+        (True, ['default'])
+        """
+    def write(self, batch: Batch, *, durability: Literal["sync", "buffered", "none"] | None = None) -> None:
+        """Applies a batch, whoever made it, and leaves it as it is: it may be written again.
+
+        >>> batch = db.batch()
+        >>> batch.put(b"k", b"v")
+        >>> with esker.open(path) as copy:
+        ...     copy.write(esker.Batch.from_bytes(bytes(batch)))
+        ...     list(copy)
+        [b'k']
         """
     @overload
     def stats(self, *, format: None = None) -> dict[str, Any]: ...
@@ -340,20 +424,63 @@ class Db:
     def __exit__(
         self, kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None, /
     ) -> None: ...
-    def as_dict(self) -> DictView:
-        """A `MutableMapping` over the database, for code that wants one. Its ``len()`` walks all keys.
-
-        >>> view = db.as_dict()
-        >>> view.update({b"a": b"1", b"b": b"2"})
-        >>> len(view), view.pop(b"a"), list(view)
-        (2, b'1', [b'b'])
-        """
     def __reduce__(self) -> Any:
         """Handles cannot be pickled: `TypeError`. Pass `path` and open it there."""
 
 @final
+class ColumnFamily(Tree):
+    """A named tree of keys within a database, with options of its own. Batches and snapshots span families.
+
+    A handle needs no closing and keeps the database open as long as it lives, unless that is closed.
+
+    >>> users = db.column_family("users", create=True)
+    >>> users.put(b"ada", b"Ada Lovelace")
+    >>> with users.batch() as batch:
+    ...     batch.put(b"grace", b"Grace Hopper")
+    ...     batch.put(b"users", b"2", family=db)
+    >>> list(users), db[b"users"]
+    ([b'ada', b'grace'], b'2')
+    """
+
+    @property
+    def name(self) -> str:
+        """What it is opened by.
+
+        >>> db.column_family("default").name
+        'default'
+        """
+    @property
+    def id(self) -> int:
+        """Its number, as `BatchEntry.family` has it. Never given to another family of the database.
+
+        >>> db.column_family("users", create=True).id > db.column_family("default").id
+        True
+        """
+    @property
+    def options(self) -> dict[str, str]:
+        """Every option as text.
+
+        >>> db.column_family("logs", create=True, compression="none").options["compression"]
+        'none'
+        """
+    @property
+    def dropped(self) -> bool:
+        """Whether it was dropped.
+
+        >>> db.column_family("default").dropped
+        False
+        """
+    def flush(self) -> None:
+        """Writes what is in memory of it to tables.
+
+        >>> db.column_family("users", create=True).flush()
+        """
+    def __reduce__(self) -> Any:
+        """Handles cannot be pickled: `TypeError`. Pass `name` and open it there."""
+
+@final
 class Snapshot:
-    """A database at one moment: the reading methods of `Db`. What was deleted since keeps its space until the snapshot is
+    """A database at one moment: the reading methods of `Tree`, for every column family. What was deleted since keeps its space until the snapshot is
     closed or dropped.
 
     >>> db[b"k"] = b"old"
@@ -374,14 +501,22 @@ class Snapshot:
     def closed(self) -> bool:
         """Whether `close()` was called."""
     @overload
-    def get(self, key: Buffer, default: None = None) -> bytes | None: ...
+    def get(self, key: Buffer, default: None = None, *, family: Tree | str | None = None) -> bytes | None: ...
     @overload
-    def get(self, key: Buffer, default: _T) -> bytes | _T:
-        """As in `Db.get`."""
-    def get_view(self, key: Buffer) -> memoryview | None:
-        """As in `Db.get_view`."""
-    def multi_get(self, keys: Iterable[Buffer]) -> list[bytes | None]:
-        """As in `Db.multi_get`."""
+    def get(self, key: Buffer, default: _T, *, family: Tree | str | None = None) -> bytes | _T:
+        """As in `Tree.get`, from `family` if one is given, by handle or name.
+
+        >>> users = db.column_family("users", create=True)
+        >>> users[b"k"] = b"old"
+        >>> with db.snapshot() as before:
+        ...     users[b"k"] = b"new"
+        ...     before.get(b"k", family=users), before.get(b"k", family="users"), before.get(b"k")
+        (b'old', b'old', None)
+        """
+    def get_view(self, key: Buffer, *, family: Tree | str | None = None) -> memoryview | None:
+        """As in `Tree.get_view`."""
+    def multi_get(self, keys: Iterable[Buffer], *, family: Tree | str | None = None) -> list[bytes | None]:
+        """As in `Tree.multi_get`."""
     def __getitem__(self, key: Buffer, /) -> bytes: ...
     def __contains__(self, key: Buffer, /) -> bool: ...
     def __iter__(self) -> Iterator[bytes]: ...
@@ -392,8 +527,9 @@ class Snapshot:
         stop: Buffer | None = None,
         prefix: Buffer | None = None,
         reverse: bool = False,
+        family: Tree | str | None = None,
     ) -> EntryIterator[tuple[bytes, bytes]]:
-        """As in `Db.items`."""
+        """As in `Tree.items`."""
     def keys(
         self,
         *,
@@ -401,8 +537,9 @@ class Snapshot:
         stop: Buffer | None = None,
         prefix: Buffer | None = None,
         reverse: bool = False,
+        family: Tree | str | None = None,
     ) -> EntryIterator[bytes]:
-        """As in `Db.keys`."""
+        """As in `Tree.keys`."""
     def values(
         self,
         *,
@@ -410,8 +547,9 @@ class Snapshot:
         stop: Buffer | None = None,
         prefix: Buffer | None = None,
         reverse: bool = False,
+        family: Tree | str | None = None,
     ) -> EntryIterator[bytes]:
-        """As in `Db.values`."""
+        """As in `Tree.values`."""
     def close(self) -> None:
         """Lets go of the moment. Iterators that were made from it keep it for themselves.
 
@@ -438,25 +576,86 @@ class Batch:
     []
     """
 
-    def put(self, key: Buffer, value: Buffer) -> None:
-        """As in `Db.put`, when the batch is committed.
+    @staticmethod
+    def from_bytes(data: Buffer) -> Batch:
+        """The batch whose bytes were `data`: ``bytes(batch)`` gives them. It belongs to no database; `Db.write` applies it, and
+        column families are meant by their numbers. Bytes that are not of a batch are a `CorruptionError`.
+
+        >>> batch = db.batch()
+        >>> batch.put(b"k", b"v")
+        >>> [entry.key for entry in esker.Batch.from_bytes(bytes(batch))]
+        [b'k']
+        """
+    def put(self, key: Buffer, value: Buffer, *, family: Tree | str | None = None) -> None:
+        """As in `Tree.put`, when the batch is committed; in `family` if one is given, by handle or name.
 
         >>> batch = db.batch()
         >>> batch.put(b"k", b"v")
         >>> b"k" in db
         False
         """
-    def delete(self, key: Buffer) -> None:
-        """As in `Db.delete`."""
-    def delete_range(self, start: Buffer, stop: Buffer) -> None:
-        """As in `Db.delete_range`; it does not touch what is put later in the same batch."""
+    def delete(self, key: Buffer, *, family: Tree | str | None = None) -> None:
+        """As in `Tree.delete`."""
+    def delete_range(self, start: Buffer, stop: Buffer, *, family: Tree | str | None = None) -> None:
+        """As in `Tree.delete_range`; it does not touch what is put later in the same batch."""
     def __setitem__(self, key: Buffer, value: Buffer, /) -> None: ...
     def __delitem__(self, key: Buffer, /) -> None:
         """The same as `delete`: what is there is not known before the commit."""
+    def append(self, other: Batch) -> None:
+        """Adds everything that `other` holds, in its order.
+
+        >>> batch, more = db.batch(), db.batch()
+        >>> more.put(b"k", b"v")
+        >>> batch.append(more)
+        >>> len(batch)
+        1
+        """
     def clear(self) -> None:
-        """Forgets what it holds."""
+        """Forgets what it holds, and its savepoints."""
+    def savepoint(self) -> Savepoint[Batch]:
+        """A block of writes that are taken out again if it raises.
+
+        >>> with db.batch() as batch:
+        ...     batch.put(b"a", b"1")
+        ...     try:
+        ...         with batch.savepoint():
+        ...             batch.put(b"b", b"2")
+        ...             raise ValueError("changed my mind")
+        ...     except ValueError:
+        ...         pass
+        >>> list(db)
+        [b'a']
+        """
+    def set_savepoint(self) -> None:
+        """Remembers what it holds now. Savepoints nest.
+
+        >>> batch = db.batch()
+        >>> batch.put(b"a", b"1")
+        >>> batch.set_savepoint()
+        >>> batch.put(b"b", b"2")
+        >>> batch.rollback_to_savepoint()
+        >>> [entry.key for entry in batch]
+        [b'a']
+        """
+    def rollback_to_savepoint(self) -> None:
+        """Takes out what was added since the latest savepoint, and forgets that. `NotFoundError` if there is none."""
+    def pop_savepoint(self) -> None:
+        """Forgets the latest savepoint and keeps what was added. `NotFoundError` if there is none."""
     def __len__(self) -> int:
         """How many writes it holds."""
+    def __iter__(self) -> Iterator[BatchEntry]:
+        """What it holds now, in order.
+
+        >>> batch = db.batch()
+        >>> batch.put(b"k", b"v")
+        >>> batch.delete_range(b"x", b"z")
+        >>> for entry in batch:
+        ...     print(entry.kind, entry.key, entry.value)
+        put b'k' b'v'
+        delete_range b'x' b'z'
+        """
+    def __bytes__(self) -> bytes:
+        """What it holds, as `from_bytes` takes it."""
     @property
     def size_bytes(self) -> int:
         """How large it is in the log."""

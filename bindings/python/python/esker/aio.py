@@ -15,6 +15,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import Executor
@@ -23,13 +24,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar
 
 import esker
+from esker._savepoint import Savepoint
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     _Durability = Literal["sync", "buffered", "none"]
 
-__all__ = ["Batch", "Db", "EntryIterator", "Snapshot", "destroy", "open", "verify"]
+__all__ = ["Batch", "ColumnFamily", "Db", "EntryIterator", "Snapshot", "Tree", "destroy", "open", "verify"]
 
 _T = TypeVar("_T")
 _CHUNK = 256
@@ -82,52 +84,73 @@ class EntryIterator(Generic[_T]):
 
 
 class _Reader:
-    """What a database and a snapshot have in common."""
+    """What a tree and a snapshot have in common. `chosen` is what a snapshot takes besides: `family=`."""
 
-    def __init__(self, inner: esker.Db | esker.Snapshot, executor: Executor | None) -> None:
-        self._reader = inner
+    def __init__(self, inner: esker.Tree | esker.Snapshot, executor: Executor | None) -> None:
+        self._reader: Any = inner
         self._executor = executor
 
-    @property
-    def closed(self) -> bool:
-        return self._reader.closed
+    async def get(self, key: Buffer, default: Any = None, **chosen: Any) -> Any:
+        return await _run(self._executor, lambda: self._reader.get(key, default, **_blocking(chosen)))
 
-    async def get(self, key: Buffer, default: Any = None) -> Any:
-        return await _run(self._executor, lambda: self._reader.get(key, default))
+    async def get_view(self, key: Buffer, **chosen: Any) -> memoryview | None:
+        return await _run(self._executor, lambda: self._reader.get_view(key, **_blocking(chosen)))
 
-    async def get_view(self, key: Buffer) -> memoryview | None:
-        return await _run(self._executor, lambda: self._reader.get_view(key))
-
-    async def multi_get(self, keys: Iterable[Buffer]) -> list[bytes | None]:
-        return await _run(self._executor, lambda: self._reader.multi_get(keys))
+    async def multi_get(self, keys: Iterable[Buffer], **chosen: Any) -> list[bytes | None]:
+        return await _run(self._executor, lambda: self._reader.multi_get(keys, **_blocking(chosen)))
 
     async def contains(self, key: Buffer) -> bool:
         """``key in db``, which Python cannot await."""
         return await _run(self._executor, lambda: key in self._reader)
 
     def items(self, **stretch: Any) -> EntryIterator[tuple[bytes, bytes]]:
-        return EntryIterator(lambda: self._reader.items(**stretch), self._executor)
+        return EntryIterator(lambda: self._reader.items(**_blocking(stretch)), self._executor)
 
     def keys(self, **stretch: Any) -> EntryIterator[bytes]:
-        return EntryIterator(lambda: self._reader.keys(**stretch), self._executor)
+        return EntryIterator(lambda: self._reader.keys(**_blocking(stretch)), self._executor)
 
     def values(self, **stretch: Any) -> EntryIterator[bytes]:
-        return EntryIterator(lambda: self._reader.values(**stretch), self._executor)
+        return EntryIterator(lambda: self._reader.values(**_blocking(stretch)), self._executor)
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self.keys()
 
-    async def __aenter__(self) -> Self:
-        return self
 
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
+class Tree(_Reader):
+    """`esker.Tree`, awaitable: what a database and a column family have in common."""
 
-    async def close(self) -> None:
-        await _run(self._executor, self._reader.close)
+    def __init__(self, tree: esker.Tree, executor: Executor | None) -> None:
+        super().__init__(tree, executor)
+        self._tree = tree
+
+    async def put(self, key: Buffer, value: Buffer, *, durability: _Durability | None = None) -> None:
+        await _run(self._executor, lambda: self._tree.put(key, value, durability=durability))
+
+    async def delete(self, key: Buffer, *, durability: _Durability | None = None) -> None:
+        await _run(self._executor, lambda: self._tree.delete(key, durability=durability))
+
+    async def delete_range(self, start: Buffer, stop: Buffer, *, durability: _Durability | None = None) -> None:
+        await _run(self._executor, lambda: self._tree.delete_range(start, stop, durability=durability))
+
+    async def put_many(
+        self, pairs: Iterable[tuple[Buffer, Buffer]], *, durability: _Durability | None = None
+    ) -> int:
+        return await _run(self._executor, lambda: self._tree.put_many(pairs, durability=durability))
+
+    def batch(self, *, durability: _Durability | None = None) -> Batch:
+        return Batch(self._tree.batch(durability=durability), self._executor)
+
+    async def snapshot(self) -> Snapshot:
+        return Snapshot(await _run(self._executor, self._tree.snapshot), self._executor)
+
+    async def compact(self, start: Buffer | None = None, stop: Buffer | None = None) -> None:
+        await _run(self._executor, lambda: self._tree.compact(start, stop))
+
+    def __repr__(self) -> str:
+        return f"<aio of {self._tree!r}>"
 
 
-class Db(_Reader):
+class Db(Tree):
     """`esker.Db`, awaitable; `db.blocking` is the database itself."""
 
     def __init__(self, db: esker.Db, executor: Executor | None) -> None:
@@ -139,6 +162,10 @@ class Db(_Reader):
         return self.blocking.path
 
     @property
+    def closed(self) -> bool:
+        return self.blocking.closed
+
+    @property
     def options(self) -> dict[str, str]:
         return self.blocking.options
 
@@ -146,25 +173,24 @@ class Db(_Reader):
     def poisoned(self) -> esker.Error | None:
         return self.blocking.poisoned
 
-    async def put(self, key: Buffer, value: Buffer, *, durability: _Durability | None = None) -> None:
-        await _run(self._executor, lambda: self.blocking.put(key, value, durability=durability))
+    @property
+    def latest_seqno(self) -> int:
+        return self.blocking.latest_seqno
 
-    async def delete(self, key: Buffer, *, durability: _Durability | None = None) -> None:
-        await _run(self._executor, lambda: self.blocking.delete(key, durability=durability))
+    async def column_family(self, name: str, *, create: bool = False, **options: Any) -> ColumnFamily:
+        call = functools.partial(self.blocking.column_family, name, create=create, **options)
+        return ColumnFamily(await _run(self._executor, call), self._executor)
 
-    async def delete_range(self, start: Buffer, stop: Buffer, *, durability: _Durability | None = None) -> None:
-        await _run(self._executor, lambda: self.blocking.delete_range(start, stop, durability=durability))
+    async def column_families(self) -> list[str]:
+        return await _run(self._executor, self.blocking.column_families)
 
-    async def put_many(
-        self, pairs: Iterable[tuple[Buffer, Buffer]], *, durability: _Durability | None = None
-    ) -> int:
-        return await _run(self._executor, lambda: self.blocking.put_many(pairs, durability=durability))
+    async def drop_column_family(self, family: ColumnFamily | str) -> None:
+        blocking = family.blocking if isinstance(family, ColumnFamily) else family
+        await _run(self._executor, lambda: self.blocking.drop_column_family(blocking))
 
-    def batch(self, *, durability: _Durability | None = None) -> Batch:
-        return Batch(self.blocking.batch(durability=durability), self._executor)
-
-    async def snapshot(self) -> Snapshot:
-        return Snapshot(await _run(self._executor, self.blocking.snapshot), self._executor)
+    async def write(self, batch: Batch | esker.Batch, *, durability: _Durability | None = None) -> None:
+        blocking = batch.blocking if isinstance(batch, Batch) else batch
+        await _run(self._executor, lambda: self.blocking.write(blocking, durability=durability))
 
     async def flush(self) -> None:
         await _run(self._executor, self.blocking.flush)
@@ -172,16 +198,40 @@ class Db(_Reader):
     async def sync(self) -> None:
         await _run(self._executor, self.blocking.sync)
 
-    async def compact(self, start: Buffer | None = None, stop: Buffer | None = None) -> None:
-        await _run(self._executor, lambda: self.blocking.compact(start, stop))
-
     async def stats(self, *, format: Literal["text", "json", "prometheus"] | None = None) -> Any:
         if format is None:
             return await _run(self._executor, self.blocking.stats)
         return await _run(self._executor, lambda: self.blocking.stats(format=format))
 
-    def __repr__(self) -> str:
-        return f"<aio of {self.blocking!r}>"
+    async def close(self) -> None:
+        await _run(self._executor, self.blocking.close)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+class ColumnFamily(Tree):
+    """`esker.ColumnFamily`, awaitable; `family.blocking` is the family itself."""
+
+    def __init__(self, family: esker.ColumnFamily, executor: Executor | None) -> None:
+        super().__init__(family, executor)
+        self.blocking = family
+        self.name = family.name
+        self.id = family.id
+
+    @property
+    def options(self) -> dict[str, str]:
+        return self.blocking.options
+
+    @property
+    def dropped(self) -> bool:
+        return self.blocking.dropped
+
+    async def flush(self) -> None:
+        await _run(self._executor, self.blocking.flush)
 
 
 class Snapshot(_Reader):
@@ -189,29 +239,70 @@ class Snapshot(_Reader):
 
     def __init__(self, snapshot: esker.Snapshot, executor: Executor | None) -> None:
         super().__init__(snapshot, executor)
+        self._snapshot = snapshot
         self.seqno = snapshot.seqno
+
+    @property
+    def closed(self) -> bool:
+        return self._snapshot.closed
+
+    async def close(self) -> None:
+        await _run(self._executor, self._snapshot.close)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+def _blocking(keywords: dict[str, Any]) -> dict[str, Any]:
+    """The keywords with the family itself in place of the awaitable one."""
+    family = keywords.get("family")
+    return {**keywords, "family": family.blocking} if isinstance(family, (Db, ColumnFamily)) else keywords
 
 
 class Batch:
     """`esker.Batch`: filling it waits for nothing and is not awaited, committing it is."""
 
     def __init__(self, batch: esker.Batch, executor: Executor | None) -> None:
-        self._batch = batch
+        self.blocking = batch
         self._executor = executor
-        self.put = batch.put
-        self.delete = batch.delete
-        self.delete_range = batch.delete_range
         self.clear = batch.clear
+        self.set_savepoint = batch.set_savepoint
+        self.rollback_to_savepoint = batch.rollback_to_savepoint
+        self.pop_savepoint = batch.pop_savepoint
+
+    def put(self, key: Buffer, value: Buffer, **chosen: Any) -> None:
+        self.blocking.put(key, value, **_blocking(chosen))
+
+    def delete(self, key: Buffer, **chosen: Any) -> None:
+        self.blocking.delete(key, **_blocking(chosen))
+
+    def delete_range(self, start: Buffer, stop: Buffer, **chosen: Any) -> None:
+        self.blocking.delete_range(start, stop, **_blocking(chosen))
+
+    def append(self, other: Batch | esker.Batch) -> None:
+        self.blocking.append(other.blocking if isinstance(other, Batch) else other)
+
+    def savepoint(self) -> Savepoint[Batch]:
+        return Savepoint(self)
 
     def __len__(self) -> int:
-        return len(self._batch)
+        return len(self.blocking)
+
+    def __iter__(self) -> Iterator[esker.BatchEntry]:
+        return iter(self.blocking)
+
+    def __bytes__(self) -> bytes:
+        return bytes(self.blocking)
 
     @property
     def size_bytes(self) -> int:
-        return self._batch.size_bytes
+        return self.blocking.size_bytes
 
     async def commit(self) -> None:
-        await _run(self._executor, self._batch.commit)
+        await _run(self._executor, self.blocking.commit)
 
     async def __aenter__(self) -> Self:
         return self
