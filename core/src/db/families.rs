@@ -21,6 +21,7 @@ use crate::key::family::FamilyId;
 use crate::key::order::Order;
 use crate::key::sequence::SeqNo;
 use crate::memtable::Memtable;
+use crate::merge::MergeOperator;
 use crate::options::{FamilyOptions, Options};
 use crate::util::sync::Arc;
 use crate::version::edit::{FamilySetting, VersionEdit};
@@ -36,6 +37,7 @@ pub fn create(shared: &Shared, name: &str, options: &FamilyOptions) -> Result<Co
     shared.health.check_writable()?;
     options.validate()?;
     let order = order_of(&shared.options, options)?;
+    let merge = operator_of(&shared.options, options)?;
     let _one_at_a_time = shared.family_changes.lock();
     shared.health.check_writable()?;
     if find(shared, name).is_some() {
@@ -52,7 +54,7 @@ pub fn create(shared: &Shared, name: &str, options: &FamilyOptions) -> Result<Co
         ..VersionEdit::default()
     };
     install::apply(shared, edit).map_err(|error| error.remove_if_not_applied(shared, &[]))?;
-    let family = Arc::new(Family::new(id, name, order.clone(), options.clone(), empty(shared, &order)));
+    let family = Arc::new(Family::new(id, name, order.clone(), options.clone(), merge, empty(shared, &order)));
     shared.families.write().insert(id, Arc::clone(&family));
     Ok(handle(shared, family))
 }
@@ -140,6 +142,12 @@ pub fn order_of(options: &Options, family: &FamilyOptions) -> Result<Order> {
         let message = format!("no comparator is called \"{}\": add it to the options of open", family.comparator);
         Error::invalid(message)
     })
+}
+
+/// The merge operator that `family` asks for, among those the database was opened with.
+pub fn operator_of(options: &Options, family: &FamilyOptions) -> Result<Option<Arc<dyn MergeOperator>>> {
+    let name = &family.merge_operator;
+    if name.is_empty() { Ok(None) } else { options.merge_operators.find(name).map(Some) }
 }
 
 /// Takes `family` out of the map, so that no commit can name it any more, and gives its drop a place in the commit order.

@@ -37,9 +37,16 @@ pub struct Family {
 
 impl Family {
     /// A family that starts with `current`.
-    pub fn new(id: FamilyId, name: &str, order: Order, options: FamilyOptions, current: SuperVersion) -> Family {
+    pub fn new(
+        id: FamilyId,
+        name: &str,
+        order: Order,
+        options: FamilyOptions,
+        merge: Option<Arc<dyn MergeOperator>>,
+        current: SuperVersion,
+    ) -> Family {
         let (dropped_at, current) = (AtomicU64::new(LIVES), RwLock::new(Arc::new(current)));
-        Family { id, name: name.to_owned(), order, options, merge: None, dropped_at, current }
+        Family { id, name: name.to_owned(), order, options, merge, dropped_at, current }
     }
 
     /// What it holds now.

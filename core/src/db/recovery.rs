@@ -227,12 +227,14 @@ fn make_family(
     if id == FamilyId::DEFAULT {
         own = default_options(&own, options)?;
     }
+    let of_family = |error: Error| error.context(format!("column family {:?}", state.name));
+    let merge = families::operator_of(options, &own).map_err(of_family)?;
     let order = state.version.order().clone();
     let mut immutables = replayed.memtables.get(&id).cloned().unwrap_or_default();
     immutables.reverse();
     let memtable = Arc::new(Memtable::new(&order));
     let current = SuperVersion::new(memtable, immutables, Arc::clone(&state.version), Arc::clone(tables));
-    Ok(Family::new(id, &state.name, order, own, current))
+    Ok(Family::new(id, &state.name, order, own, merge, current))
 }
 
 /// The default family's options: those on record, as far as what the database is opened with does not contradict.

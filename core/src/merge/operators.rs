@@ -57,6 +57,15 @@ impl Operators {
     }
 }
 
+/// Equal if they know the same names: what a name stands for is fixed by the data that was written with it.
+impl PartialEq for Operators {
+    fn eq(&self, other: &Operators) -> bool {
+        self.names().eq(other.names())
+    }
+}
+
+impl Eq for Operators {}
+
 fn built_in(name: &str) -> Option<Arc<dyn MergeOperator>> {
     Some(match name {
         "add_u64" => Arc::new(Add::U64),

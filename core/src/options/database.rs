@@ -1,6 +1,7 @@
 //! [`Options`]: how a database is opened. Defaults serve most users; [`Options::settings`] is the table all faces share.
 
 use crate::error::{Error, Result};
+use crate::merge::Operators;
 use crate::options::family::{FamilyOptions, parse_name, parse_ttl};
 use crate::options::settings::{self, Setting};
 use crate::options::value::{parse_bool, parse_number, parse_size, size};
@@ -92,6 +93,9 @@ pub struct Options {
     pub comparator: String,
     /// The key orders that families may have besides bytewise. Every one that a family of the database has must be here.
     pub comparators: Orders,
+    /// The merge operators that families may have: the built-in ones and your own. Every one that a family of the database has
+    /// must be here.
+    pub merge_operators: Operators,
 }
 
 impl Default for Options {
@@ -121,6 +125,7 @@ impl Default for Options {
             ttl_ms: 0,
             comparator: String::new(),
             comparators: Orders::new(),
+            merge_operators: Operators::new(),
         }
     }
 }

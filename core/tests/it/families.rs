@@ -5,10 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use esker::env::fs::FileSystem;
 use esker::env::sim_fs::CrashImage;
-use esker::{ColumnFamily, Db, Durability, ErrorKind, FamilyOptions, Options, ReadOptions, WriteBatch, WriteOptions};
+use esker::{
+    ColumnFamily, Comparator, Db, Durability, ErrorKind, FamilyOptions, Options, Orders, ReadOptions, WriteBatch,
+    WriteOptions,
+};
 
 use crate::support::lives::Life;
-use crate::support::script::DIR;
+use crate::support::script::{DIR, inline};
 use crate::support::sets::tiny_options;
 
 fn family(life: &Life, name: &str) -> ColumnFamily {
@@ -262,7 +265,7 @@ fn a_read_only_open_has_the_families_and_makes_none() {
     put(&life.db, &family(&life, "f"), "k", "v");
     let (disk, options) = (life.disk.clone(), Options { read_only: true, ..life.options.clone() });
     life.db.close().unwrap();
-    let db = Db::open_in(crate::support::script::inline(Arc::new(disk)), DIR, &options).unwrap();
+    let db = Db::open_in(inline(Arc::new(disk)), DIR, &options).unwrap();
     let f = db.family("f").unwrap();
     assert_eq!(get(&db, &f, "k").as_deref(), Some("v"));
     assert_eq!(db.create_family("g", &FamilyOptions::default()).unwrap_err().kind(), ErrorKind::ReadOnly);
@@ -295,6 +298,45 @@ fn a_get_beside_a_close_finds_the_key_or_says_closed() {
             assert_eq!(reader.join().unwrap(), ErrorKind::Closed);
         });
     }
+}
+
+#[derive(Debug)]
+struct ByLength;
+
+impl Comparator for ByLength {
+    fn name(&self) -> &str {
+        "by length"
+    }
+    fn compare(&self, a: &[u8], b: &[u8]) -> std::cmp::Ordering {
+        a.len().cmp(&b.len()).then_with(|| a.cmp(b))
+    }
+}
+
+#[test]
+fn the_key_order_is_on_record_and_must_be_known() {
+    let mut options = tiny_options();
+    options.comparators.add(Arc::new(ByLength)).unwrap();
+    let life = Life::with(options);
+    let f = life.db.create_family("f", &FamilyOptions::default().with_comparator("by length")).unwrap();
+    for key in ["ccc", "a", "bb", "aaaa", "b"] {
+        put(&life.db, &f, key, "v");
+    }
+    let sorted = ["a", "b", "bb", "ccc", "aaaa"];
+    assert_eq!(keys(&life.db, &f, &ReadOptions::default()), sorted);
+    life.db.flush().unwrap();
+    life.db.compact_range_in(&f, None, None).unwrap();
+    assert_eq!(keys(&life.db, &f, &ReadOptions::default().with_lower_bound("bb")), sorted[2..]);
+    let backwards = life.db.delete_range_in(&f, "aaaa", "b", &WriteOptions::default()).unwrap_err();
+    assert_eq!(backwards.kind(), ErrorKind::InvalidArgument);
+    life.db.delete_range_in(&f, "b", "ccc", &WriteOptions::default()).unwrap();
+    assert_eq!(keys(&life.db, &f, &ReadOptions::default()), ["a", "ccc", "aaaa"]);
+    let life = life.kill();
+    assert_eq!(life.db.family("f").unwrap().options().comparator, "by length");
+    let (disk, without) = (life.disk.clone(), Options { comparators: Orders::default(), ..life.options.clone() });
+    life.db.close().unwrap();
+    let refused = Db::open_in(inline(Arc::new(disk)), DIR, &without).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::InvalidArgument);
+    assert!(refused.message().contains("by length"), "{refused}");
 }
 
 /// Families come and go while others write, flush and compact: nobody sees anything but whole families.
