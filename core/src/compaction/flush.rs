@@ -12,6 +12,7 @@
 //!
 //! Thread rule: one thread; nothing is locked.
 
+use crate::compaction::collapse::Collapse;
 use crate::compaction::merge::{as_ranges, merge};
 use crate::compaction::output::Cutter;
 use crate::compaction::plan::Beneath;
@@ -25,12 +26,13 @@ use crate::memtable::Memtable;
 use crate::util::sync::Arc;
 use crate::version::file_meta::FileMeta;
 
-/// Writes `memtables`, newest first, as tables. All their writes must be published in `views`.
+/// Writes `memtables`, newest first, as tables, with their merge operands put together by `collapse`. All their writes must be published in `views`.
 pub fn flush(
     memtables: &[Arc<Memtable>],
     views: &LiveViews,
     place: OutputPlace<'_>,
     max_table_bytes: u64,
+    collapse: &mut Collapse<'_>,
     cancelled: &dyn Fn() -> bool,
 ) -> Result<Vec<Arc<FileMeta>>, Abandoned> {
     let nothing_written = |error| Abandoned { error, files: Vec::new() };
@@ -42,7 +44,7 @@ pub fn flush(
     let mut writer = OutputWriter::new(place, cutter);
     let children = memtables.iter().map(|memtable| Box::new(memtable.iter()) as Box<dyn InternalIterator>).collect();
     let mut input = MergingIterator::new(order, children);
-    match merge(order, &mut input, &mut retention, &mut writer, cancelled) {
+    match merge(order, &mut input, &mut retention, collapse, &mut writer, cancelled) {
         Ok(_) => Ok(writer.into_tables()),
         Err(error) => Err(writer.abandon(error.context("flush"))),
     }
@@ -89,7 +91,7 @@ mod tests {
     }
 
     fn run(lab: &Lab, memtables: &[Arc<Memtable>], views: &LiveViews) -> Result<Vec<Arc<FileMeta>>, Abandoned> {
-        lab.with_place(|place| flush(memtables, views, place, 500, &|| false))
+        lab.with_place(|place| flush(memtables, views, place, 500, &mut Collapse::new(None, true), &|| false))
     }
 
     fn numbers(lab: &Lab, key: &str) -> Vec<u64> {

@@ -12,6 +12,7 @@
 //!
 //! Thread rule: one thread; nothing is locked. `cancelled` is asked every few hundred entries.
 
+use crate::compaction::collapse::Collapse;
 use crate::compaction::merge::{as_ranges, merge};
 use crate::compaction::output::Cutter;
 use crate::compaction::plan::Compaction;
@@ -22,6 +23,7 @@ use crate::iter::internal::InternalIterator;
 use crate::iter::merging::MergingIterator;
 use crate::iter::tombstones::RangeTombstone;
 use crate::key::order::Order;
+use crate::merge::MergeOperator;
 use crate::table::{Compression, TableOptions};
 use crate::util::sync::Arc;
 use crate::version::edit::VersionEdit;
@@ -38,6 +40,8 @@ pub struct JobContext<'a> {
     pub tables: &'a Arc<TableCache>,
     /// Who may read while the job runs and after. To be taken after the version that the compaction was picked from.
     pub views: &'a LiveViews,
+    /// What makes values of the family's merge operands, if it has any.
+    pub operator: Option<&'a dyn MergeOperator>,
     /// Whether to give up.
     pub cancelled: &'a dyn Fn() -> bool,
 }
@@ -81,7 +85,8 @@ pub fn run(compaction: &Compaction, context: &JobContext<'_>) -> Result<Outcome,
     let (target, grandparents) = (compaction.target_file_size_bytes, &compaction.grandparents);
     let cutter = Cutter::new(order, target, &surviving, grandparents, compaction.max_grandparent_bytes);
     let mut writer = OutputWriter::new(place, cutter);
-    let merged = merge(order, &mut input, &mut retention, &mut writer, context.cancelled);
+    let mut collapse = Collapse::new(context.operator, compaction.may_expire());
+    let merged = merge(order, &mut input, &mut retention, &mut collapse, &mut writer, context.cancelled);
     if let Err(error) = merged.and_then(|read| check_count(read, &inputs)) {
         return Err(writer.abandon(named(error)));
     }

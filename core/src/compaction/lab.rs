@@ -25,6 +25,7 @@ use crate::key::internal::{internal_key, parse, seek_key};
 use crate::key::kind::Kind;
 use crate::key::order::Order;
 use crate::key::sequence::SeqNo;
+use crate::merge::MergeOperator;
 use crate::table::{BlockCache, Compression, TableBuilder, TableOptions};
 use crate::util::sync::Arc;
 use crate::version::builder::VersionBuilder;
@@ -71,6 +72,25 @@ pub fn answer<'a>(view: View, writes: impl Iterator<Item = &'a Written>) -> Answ
     (operands, None)
 }
 
+/// The same with operands appended to what they apply to, as the one value that a reader gets.
+pub fn appended<'a>(view: View, writes: impl DoubleEndedIterator<Item = &'a Written>) -> Answer {
+    let mut state: Option<(Vec<u8>, u64)> = None;
+    for write in writes.rev().filter(|write| write.seqno <= view.seqno) {
+        let rest = || write.value.get(8..).unwrap_or_default().to_vec();
+        let time = write.value.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        state = match write.kind {
+            Kind::Put => Some((write.value.clone(), u64::MAX)),
+            Kind::PutExpiring => Some((rest(), time)),
+            Kind::Delete | Kind::RangeDelete => None,
+            Kind::Merge => match state.filter(|(_, expiry)| *expiry > time) {
+                Some((base, expiry)) => Some(([base, rest()].concat(), expiry)),
+                None => Some((rest(), u64::MAX)),
+            },
+        };
+    }
+    (Vec::new(), state.filter(|(_, expiry)| *expiry > view.time_ms).map(|(value, _)| value))
+}
+
 /// A family's tables and the disk they are on.
 pub struct Lab {
     /// The disk, which fails on request.
@@ -81,6 +101,8 @@ pub struct Lab {
     pub version: Version,
     /// Opens them.
     pub tables: Arc<TableCache>,
+    /// Makes values of merge operands.
+    pub operator: Option<Arc<dyn MergeOperator>>,
     table_options: TableOptions,
     next_number: Cell<u64>,
 }
@@ -102,6 +124,7 @@ impl Lab {
             options,
             version: Version::empty(Order::Bytewise),
             tables: Arc::new(tables),
+            operator: None,
             table_options,
             next_number: Cell::new(1),
         }
@@ -227,7 +250,10 @@ impl Lab {
         views: &LiveViews,
         cancelled: &dyn Fn() -> bool,
     ) -> Result<Outcome, Abandoned> {
-        self.with_place(|place| run(compaction, &JobContext { place, tables: &self.tables, views, cancelled }))
+        let operator = self.operator.as_deref();
+        self.with_place(|place| {
+            run(compaction, &JobContext { place, tables: &self.tables, views, operator, cancelled })
+        })
     }
 
     /// Everything that the tables say about `key`, newest first.

@@ -1,6 +1,9 @@
 //! Merging tables into fewer, deeper, smaller ones; and memtables into tables. Rank 7: decisions are values, jobs execute them
 //! and return an edit, nothing here changes what readers see.
 
+pub mod collapse;
+#[cfg(test)]
+mod collapse_tests;
 pub mod flush;
 pub mod job;
 #[cfg(test)]

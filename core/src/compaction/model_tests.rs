@@ -1,19 +1,23 @@
 //! Random writes, flushes, snapshots and compactions, picked ones and ranges, against the history of all writes: every live
 //! view must read of every key what it has always read. At the end, with no snapshot left, a full compaction must leave exactly
-//! what can still be read. A failure prints its seed.
+//! what can still be read. Once with merge operands that nothing can put together, once with an operator that appends them. A
+//! failure prints its seed.
 
+use crate::compaction::collapse::Collapse;
 use crate::compaction::flush::flush;
-use crate::compaction::lab::{Answer, Lab, Written, answer};
+use crate::compaction::lab::{Answer, Lab, Written, answer, appended};
 use crate::compaction::manual::{RangeCompaction, Step};
 use crate::compaction::options::{CompactionOptions, CompressedLevels};
 use crate::compaction::plan::Claims;
 use crate::compaction::retention::LiveViews;
+use crate::compaction::writer::OutputPlace;
 use crate::iter::resolve::View;
 use crate::iter::vec_iter::Rng;
 use crate::key::kind::Kind;
 use crate::key::order::Order;
 use crate::key::sequence::SeqNo;
 use crate::memtable::Memtable;
+use crate::merge::{MergeOperator, Operators};
 use crate::util::sync::Arc;
 use crate::version::edit::VersionEdit;
 use crate::version::file_meta::Level;
@@ -30,7 +34,7 @@ struct World {
 }
 
 impl World {
-    fn new(seed: u64) -> World {
+    fn new(seed: u64, operator: Option<Arc<dyn MergeOperator>>) -> World {
         let mut rng = Rng::new(seed);
         let options = CompactionOptions {
             l0_trigger: 1 + rng.below(4) as usize,
@@ -40,7 +44,8 @@ impl World {
             compressed: [CompressedLevels::None, CompressedLevels::BelowBase, CompressedLevels::All]
                 [rng.below(3) as usize],
         };
-        let lab = Lab::new(seed, options);
+        let mut lab = Lab::new(seed, options);
+        lab.operator = operator;
         World { rng, lab, history: Vec::new(), memtables: Vec::new(), snapshots: Vec::new(), now_ms: 1000 }
     }
 
@@ -73,6 +78,9 @@ impl World {
                 Kind::RangeDelete => World::key(self.rng.below(30)),
                 Kind::PutExpiring => (self.now_ms + self.rng.below(20)).to_le_bytes().to_vec(),
                 Kind::Delete => Vec::new(),
+                Kind::Merge if self.lab.operator.is_some() => {
+                    [&self.now_ms.to_le_bytes()[..], format!("{seqno};").as_bytes()].concat()
+                }
                 _ => vec![seqno.get() as u8; self.rng.below(120) as usize],
             };
             memtable.add(seqno, kind, &key, &value).unwrap();
@@ -93,8 +101,12 @@ impl World {
     fn flush(&mut self) {
         let max_table_bytes = [u64::MAX, 600][self.rng.below(2) as usize];
         let views = self.views();
-        let tables =
-            self.lab.with_place(|place| flush(&self.memtables, &views, place, max_table_bytes, &|| false)).unwrap();
+        let may_expire = self.lab.version.files().any(|(_, file)| file.expiring > 0)
+            || self.memtables.iter().any(|memtable| memtable.has_expiring());
+        let mut collapse = Collapse::new(self.lab.operator.as_deref(), may_expire);
+        let write =
+            |place: OutputPlace<'_>| flush(&self.memtables, &views, place, max_table_bytes, &mut collapse, &|| false);
+        let tables = self.lab.with_place(write).unwrap();
         let mut edit = VersionEdit::default();
         for table in tables {
             edit.add(Level::ZERO, table);
@@ -142,14 +154,19 @@ impl World {
             Kind::RangeDelete => write.key[..] <= *key && *key < write.value[..],
             _ => write.key == key,
         };
-        answer(view, self.history.iter().rev().filter(concerns))
+        self.read(view, self.history.iter().rev().filter(concerns))
+    }
+
+    fn read<'a>(&self, view: View, writes: impl DoubleEndedIterator<Item = &'a Written>) -> Answer {
+        if self.lab.operator.is_some() { appended(view, writes) } else { answer(view, writes) }
     }
 
     fn check(&self) {
         for key in World::all_keys() {
             let writes = self.lab.writes_of(&key);
             for view in self.snapshots.iter().copied().chain([self.newest()]) {
-                assert_eq!(answer(view, writes.iter()), self.expected(view, &key), "{view:?} of {key:?}: {writes:?}");
+                let read = self.read(view, writes.iter());
+                assert_eq!(read, self.expected(view, &key), "{view:?} of {key:?}: {writes:?}");
             }
         }
     }
@@ -190,9 +207,18 @@ impl World {
 
 #[test]
 fn every_view_reads_what_it_always_read() {
+    run_all(|| None);
+}
+
+#[test]
+fn every_view_reads_the_merged_values_it_always_read() {
+    run_all(|| Operators::new().find("append").ok());
+}
+
+fn run_all(operator: fn() -> Option<Arc<dyn MergeOperator>>) {
     for seed in 0..50 {
         let run = std::panic::catch_unwind(|| {
-            let mut world = World::new(seed);
+            let mut world = World::new(seed, operator());
             for _ in 0..60 {
                 world.step();
             }

@@ -64,6 +64,11 @@ impl Compaction {
         total_bytes(&self.inputs[0]).saturating_add(total_bytes(&self.inputs[1]))
     }
 
+    /// Whether puts that expire may be among its entries or beneath them.
+    pub fn may_expire(&self) -> bool {
+        self.tables().any(|file| file.expiring > 0) || self.beneath.may_expire()
+    }
+
     /// The edit that puts `outputs` in the place of the inputs.
     pub fn edit(&self, outputs: &[Arc<FileMeta>]) -> VersionEdit {
         let mut edit = VersionEdit::default();
@@ -116,6 +121,14 @@ impl Beneath {
         Beneath::Tables { l0, levels: levels.collect() }
     }
 
+    /// Whether puts that expire may be among it.
+    pub fn may_expire(&self) -> bool {
+        match self {
+            Beneath::Unknown => true,
+            Beneath::Tables { l0, levels } => has_expiring(l0) || levels.iter().any(|files| has_expiring(files)),
+        }
+    }
+
     /// Whether anything older may exist for a key of `span`.
     pub fn may_hold(&self, order: &Order, span: &KeySpan<'_>) -> bool {
         match self {
@@ -126,6 +139,10 @@ impl Beneath {
             }
         }
     }
+}
+
+fn has_expiring(files: &[Arc<FileMeta>]) -> bool {
+    files.iter().any(|file| file.expiring > 0)
 }
 
 fn overlaps_sorted(order: &Order, files: &[Arc<FileMeta>], span: &KeySpan<'_>) -> bool {

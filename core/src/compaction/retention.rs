@@ -16,7 +16,8 @@
 //!   one stripe the newest stands for all. What it covers in its own stripe goes, be it never written itself.
 //! - **An expired put** whose expiry is not after the time of the oldest view reads as absent for everybody: it becomes a
 //!   delete, and goes where a delete may.
-//! - **A merge operand** stays as it is while any view sees it, and what is beneath it in its stripe stays for it to apply to.
+//! - **A merge operand** stays while any view sees it, and what is beneath it in its stripe stays for it to apply to. What the
+//!   operands of a stripe come to is for [`Collapse`](crate::compaction::collapse::Collapse) to say.
 //! - **What is not published yet stays**, all of it: a snapshot may still be taken between any two of its entries.
 //! - Sequence numbers are never set to zero. It would make keys in the last level compress better and needs a test of its own
 //!   against older tombstones that stay for another key's sake; nothing here has measured the gain.
@@ -143,6 +144,32 @@ impl<'a> Retention<'a> {
             Need::Tombstone if key.kind == Kind::Delete => Ok(Fate::Keep),
             Need::Tombstone => Ok(Fate::Bury),
         }
+    }
+
+    /// Whether both numbers are published and no live view lies between them: who sees one sees the other.
+    pub fn one_stripe(&self, a: SeqNo, b: SeqNo) -> bool {
+        let (a, b) = (self.views.stripe(a), self.views.stripe(b));
+        a.is_some() && b.is_some() && (a == b || cfg!(planted = "merge-across-snapshot"))
+    }
+
+    /// Whether a range tombstone over the key lies between the numbers, so that whoever sees `newer` does not see `older`.
+    pub fn covers_between(&self, older: SeqNo, newer: SeqNo) -> bool {
+        self.covering.iter().any(|tombstone| older < *tombstone && *tombstone < newer)
+    }
+
+    /// Whether anything older than the inputs may exist of `user_key`.
+    pub fn beneath_may_hold(&self, user_key: &[u8]) -> bool {
+        self.beneath.may_hold(self.order, &KeySpan::at(user_key))
+    }
+
+    /// Whether a delete of `user_key` at this number has nothing left to hide.
+    pub fn hides_nothing_at(&self, seqno: SeqNo, user_key: &[u8]) -> bool {
+        self.hides_nothing(seqno, &KeySpan::at(user_key))
+    }
+
+    /// The time of the oldest live view.
+    pub fn oldest_time_ms(&self) -> u64 {
+        self.views.oldest_time_ms
     }
 
     /// The range tombstones that are written again, over all outputs.

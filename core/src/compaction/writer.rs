@@ -156,5 +156,8 @@ pub(super) fn record(number: FileNumber, family: FamilyId, summary: TableSummary
         entries: summary.entries,
         deletes: summary.deletes,
         range_tombstones: summary.range_tombstones,
+        merges: summary.merges,
+        expiring: summary.expiring,
+        latest_expiry_ms: summary.latest_expiry_ms,
     }
 }

@@ -47,7 +47,8 @@ pub fn run(shared: &Shared, compaction: &Compaction) -> Result<()> {
         new_number: &new_number,
     };
     let views = shared.live_views();
-    let context = JobContext { place, tables: &shared.tables(), views: &views, cancelled: &cancelled };
+    let (tables, operator) = (shared.tables(), family.merge.as_deref());
+    let context = JobContext { place, tables: &tables, views: &views, operator, cancelled: &cancelled };
     let outcome = job::run(compaction, &context).map_err(|failed| install::abandon(shared, failed))?;
     install_outcome(shared, compaction, outcome)
 }

@@ -9,6 +9,7 @@
 //! *Idle families.* The edit also says of every other family through which number it has everything in tables, be it that
 //! nothing was written to it since: otherwise a log that has lost its beginning would look as if it were missed there.
 
+use crate::compaction::collapse::Collapse;
 use crate::compaction::flush;
 use crate::compaction::writer::{Abandoned, OutputPlace};
 use crate::db::background::Task;
@@ -145,7 +146,11 @@ fn write_family(shared: &Shared, waiting: &Waiting) -> Result<Vec<Arc<FileMeta>>
         new_number: &new_number,
     };
     let cancelled = || shared.health.poisoned().is_some();
-    flush::flush(&waiting.memtables, &shared.live_views(), place, MAX_TABLE_BYTES, &cancelled)
+    // All that is older than the memtables is in tables, whatever becomes of those meanwhile.
+    let may_expire = family.current().version().files().any(|(_, file)| file.expiring > 0)
+        || waiting.memtables.iter().any(|memtable| memtable.has_expiring());
+    let mut collapse = Collapse::new(family.merge.as_deref(), may_expire);
+    flush::flush(&waiting.memtables, &shared.live_views(), place, MAX_TABLE_BYTES, &mut collapse, &cancelled)
 }
 
 fn table_files(edit: &VersionEdit) -> Vec<FileKind> {

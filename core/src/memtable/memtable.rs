@@ -41,6 +41,8 @@ pub struct Memtable {
     last_seqno: AtomicU64,
     /// Whether something in it is not in the log, so that only a flush makes it durable.
     unlogged: AtomicBool,
+    /// Whether something in it expires.
+    expiring: AtomicBool,
 }
 
 impl Memtable {
@@ -54,6 +56,7 @@ impl Memtable {
             first_seqno: AtomicU64::new(u64::MAX),
             last_seqno: AtomicU64::new(0),
             unlogged: AtomicBool::new(false),
+            expiring: AtomicBool::new(false),
         }
     }
 
@@ -67,6 +70,7 @@ impl Memtable {
             first_seqno: AtomicU64::new(self.first_seqno.load(Ordering::Relaxed)),
             last_seqno: AtomicU64::new(self.last_seqno.load(Ordering::Relaxed)),
             unlogged: AtomicBool::new(false),
+            expiring: AtomicBool::new(self.has_expiring()),
         }
     }
 
@@ -85,6 +89,11 @@ impl Memtable {
         self.unlogged.load(Ordering::Relaxed)
     }
 
+    /// Whether it holds puts that expire.
+    pub fn has_expiring(&self) -> bool {
+        self.expiring.load(Ordering::Relaxed)
+    }
+
     /// Makes sure that point entries can be added without running out of memory: `entries` of them, with `bytes` bytes of keys
     /// and values altogether. To be called before a batch goes to the WAL, from where there is no way back.
     pub fn reserve(&self, entries: usize, bytes: usize) -> Result<()> {
@@ -98,6 +107,9 @@ impl Memtable {
             Kind::RangeDelete if !self.ranges.is_range(user_key, value) => {}
             Kind::RangeDelete => self.ranges.add(user_key, value, seqno)?,
             _ => self.points.insert(user_key, seqno, kind, value)?,
+        }
+        if kind == Kind::PutExpiring {
+            self.expiring.store(true, Ordering::Relaxed);
         }
         // One writer: loads and stores suffice, and readers only want a figure.
         let number = seqno.get();

@@ -75,6 +75,12 @@ pub struct TableSummary {
     pub deletes: u64,
     /// Range tombstones, one for each sequence number of each fragment.
     pub range_tombstones: u64,
+    /// Merge operands.
+    pub merges: u64,
+    /// Puts with an expiry.
+    pub expiring: u64,
+    /// The latest expiry of any of them; zero without one.
+    pub latest_expiry_ms: u64,
 }
 
 /// Writes one table.
@@ -304,6 +310,9 @@ impl TableBuilder {
             entries: properties.entries,
             deletes: properties.deletes,
             range_tombstones: properties.range_tombstones,
+            merges: properties.merges,
+            expiring: properties.expiring,
+            latest_expiry_ms: properties.latest_expiry_ms,
         }
     }
 }

@@ -231,6 +231,9 @@ fn encode_file(out: &mut Vec<u8>, level: Level, file: &FileMeta) {
     put_varint(out, file.entries);
     put_varint(out, file.deletes);
     put_varint(out, file.range_tombstones);
+    put_varint(out, file.merges);
+    put_varint(out, file.expiring);
+    put_varint(out, file.latest_expiry_ms);
 }
 
 fn decode_file(r: &mut Reader<'_>) -> Result<(Level, Arc<FileMeta>)> {
@@ -249,6 +252,9 @@ fn decode_file(r: &mut Reader<'_>) -> Result<(Level, Arc<FileMeta>)> {
         entries: varint(r)?,
         deletes: varint(r)?,
         range_tombstones: varint(r)?,
+        merges: varint(r)?,
+        expiring: varint(r)?,
+        latest_expiry_ms: varint(r)?,
     };
     Ok((level, Arc::new(file)))
 }
@@ -336,6 +342,9 @@ mod tests {
             entries: u64::MAX,
             deletes: u64::MAX,
             range_tombstones: u64::MAX,
+            merges: u64::MAX,
+            expiring: u64::MAX,
+            latest_expiry_ms: u64::MAX,
         };
         let new = |id, name: &str| NewFamily {
             id: FamilyId(id),
@@ -418,6 +427,9 @@ mod tests {
             entries: 100,
             deletes: 10,
             range_tombstones: 1,
+            merges: 2,
+            expiring: 3,
+            latest_expiry_ms: 400,
             ..meta(9, "a", "k2", 5..=300)
         };
         let users = NewFamily { id: FamilyId(1), name: "users".to_owned(), order_name: "bytewise".to_owned() };

@@ -80,6 +80,12 @@ pub struct FileMeta {
     pub deletes: u64,
     /// Range tombstones.
     pub range_tombstones: u64,
+    /// Merge operands.
+    pub merges: u64,
+    /// Puts with an expiry.
+    pub expiring: u64,
+    /// The latest expiry of any of them, in milliseconds since 1970; zero without one.
+    pub latest_expiry_ms: u64,
 }
 
 impl FileMeta {
@@ -95,6 +101,15 @@ impl FileMeta {
             Ordering::Equal => self.largest_exclusive,
             Ordering::Greater => false,
         }
+    }
+
+    /// Whether nothing in it but puts that expire is left to be seen, and none of those by a reader of `time_ms` or later.
+    pub fn is_expired(&self, time_ms: u64) -> bool {
+        self.entries > 0
+            && self.expiring == self.entries
+            && self.range_tombstones == 0
+            && self.merges == 0
+            && self.latest_expiry_ms <= time_ms
     }
 
     /// Whether the two tables' bounds share a key.
@@ -127,6 +142,9 @@ pub mod testing {
             entries: 10,
             deletes: 0,
             range_tombstones: 0,
+            merges: 0,
+            expiring: 0,
+            latest_expiry_ms: 0,
         }
     }
 }

@@ -38,8 +38,8 @@ pub fn check_file(order: &Order, file: &FileMeta) -> Result<()> {
     if file.smallest_seqno > file.largest_seqno {
         return wrong("its smallest sequence number is above its largest");
     }
-    if file.deletes > file.entries {
-        return wrong("it has more deletes than entries");
+    if file.deletes.saturating_add(file.merges).saturating_add(file.expiring) > file.entries {
+        return wrong("it has more entries of some kinds than of all");
     }
     if file.largest_exclusive && file.range_tombstones == 0 {
         return wrong("its end is said to be a range tombstone's, but it has none");

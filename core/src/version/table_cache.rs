@@ -171,6 +171,9 @@ pub mod testing {
             entries: summary.entries,
             deletes: summary.deletes,
             range_tombstones: summary.range_tombstones,
+            merges: summary.merges,
+            expiring: summary.expiring,
+            latest_expiry_ms: summary.latest_expiry_ms,
         })
     }
 
