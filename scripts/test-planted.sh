@@ -17,6 +17,9 @@ planted=(
   "delete-inputs-early:crash::compaction_from_level_0_down"
   "leave-older-level-0-tables:model::lazy_level_zero"
   "forget-range-tombstones:model::tiny"
+  "skip-range-validation:histories"
+  "validate-before-lock:histories::threaded_serializable"
+  "forget-absent-reads:histories::interleaved_serializable"
 )
 
 caught=0

@@ -27,5 +27,4 @@ pub struct Counters {
     pub transactions: Counter,
     pub conflicts: Counter,
     pub read_sets_widened: Counter,
-    pub key_lock_waits: Counter,
 }

@@ -30,6 +30,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::key::family::FamilyId;
 use crate::key::kind::Kind;
 use crate::key::order::Order;
+use crate::util::metrics::Counter;
 use crate::util::sync::atomic::{AtomicU64, Ordering};
 use crate::util::sync::{Condvar, Mutex, MutexGuard};
 
@@ -48,6 +49,7 @@ pub type FamilyKey = (FamilyId, Vec<u8>);
 pub struct KeyLocks {
     held: AtomicU64,
     owners: AtomicU64,
+    waits: Counter,
     table: Mutex<Table>,
     changed: Condvar,
 }
@@ -93,6 +95,11 @@ impl KeyLocks {
     /// How many keys are held.
     pub fn held(&self) -> u64 {
         self.held.load(Ordering::Acquire)
+    }
+
+    /// How often somebody had to wait.
+    pub fn waits(&self) -> u64 {
+        self.waits.get()
     }
 
     /// Takes `key` for `owner`; true if it was not theirs already. `Conflict` if waiting would close a ring, `Busy` when
@@ -195,6 +202,7 @@ impl KeyLocks {
         if let Some(owner) = owner {
             table.waiting.insert(owner, key.clone());
         }
+        self.waits.bump();
         let started = patience.clock.monotonic_ms();
         let outcome = loop {
             let lock = table.lock_of(key);

@@ -438,7 +438,7 @@ mod tests {
         tracker.reached_up(Upper::Through(key(8)));
         tracker.reached_down(Some(&key(7)));
         let first = Span::Stretch { lower: Some(key(5)), upper: Upper::Through(key(8)) };
-        assert_eq!(spans(), [first.clone()]);
+        assert_eq!(spans(), std::slice::from_ref(&first));
         tracker.sought(Some(key(20)), Upper::Before(key(30)));
         tracker.reached_down(Some(&key(11)));
         tracker.reached_up(Upper::End);

@@ -147,7 +147,6 @@ impl Shared {
 
     /// Waits until no transaction but `owner` holds `key`, and for the caller's turn.
     pub fn wait_for_key(&self, owner: Option<Owner>, key: FamilyKey, timeout_ms: u64) -> Result<Place<'_>> {
-        self.counters.key_lock_waits.bump();
         self.key_locks.wait_until_free(owner, key, &self.patience(timeout_ms))
     }
 

@@ -243,6 +243,7 @@ fn memory(shared: &Shared) -> Vec<(&'static str, StatValue)> {
         ("transactions", transactions),
         ("recent_write_set_bytes", write_sets),
         ("key_locks", shared.key_locks.held()),
+        ("key_lock_waits_total", shared.key_locks.waits()),
         ("obsolete_tables", shared.obsolete.lock().len() as u64),
     ]
     .map(|(name, n)| (name, StatValue::Number(n)))
@@ -274,7 +275,6 @@ fn activity(shared: &Shared) -> Vec<(&'static str, StatValue)> {
         ("transactions_total", &c.transactions),
         ("conflicts_total", &c.conflicts),
         ("read_sets_widened_total", &c.read_sets_widened),
-        ("key_lock_waits_total", &c.key_lock_waits),
     ]
     .map(|(name, counter)| (name, StatValue::Number(counter.get())))
     .to_vec()

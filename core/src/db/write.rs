@@ -65,6 +65,10 @@ pub fn commit(shared: &Shared, request: &CommitRequest<'_>) -> Result<()> {
         if let Some(transaction) = &request.transaction {
             validate(shared, &commit, transaction)?;
         }
+        if cfg!(planted = "validate-before-lock") && request.transaction.is_some() {
+            drop(commit);
+            (commit, _) = admit(shared, request)?;
+        }
         reserve_memory(shared, request.batch)?;
         append_and_apply(shared, &mut commit, request)?
     };

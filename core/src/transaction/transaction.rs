@@ -332,7 +332,8 @@ impl Transaction {
 impl Open {
     /// Notes that an answer depends on what is committed under `key`, unless the own writes say it all.
     fn note_key(&self, family: &Family, key: &[u8]) {
-        if !self.own.decide(family.id, key) {
+        let forget = cfg!(planted = "forget-absent-reads") && matches!(self.get(family, key, false), Ok(None));
+        if !forget && !self.own.decide(family.id, key) {
             self.reads.with(|set| set.add(family.id, &family.order, Span::Key(key.to_vec())));
         }
     }
