@@ -130,7 +130,7 @@ impl Iter {
             Ok(fresh) => fresh,
             Err(error) => return Err(self.fail(error)),
         };
-        (self.view, self.sources) = (view, sources);
+        (self.newest, self.view, self.sources) = (view.seqno, view, sources);
         Ok(())
     }
 

@@ -229,6 +229,20 @@ fn a_refreshed_iterator_sees_what_was_committed_since() {
     assert_eq!(iter.refresh().unwrap_err().kind(), ErrorKind::Closed);
 }
 
+/// A refreshed iterator sought with the view it was born with, and so behind the entries of its key that were written since.
+#[test]
+fn a_refreshed_iterator_seeks_what_was_overwritten_since() {
+    let life = Life::new();
+    life.put("k", "old");
+    life.put("l", "another");
+    let mut iter = life.db.iter().unwrap();
+    life.put("k", "new");
+    life.db.flush().unwrap();
+    iter.refresh().unwrap();
+    iter.seek("k").unwrap();
+    assert_eq!((iter.key(), iter.value()), (&b"k"[..], &b"new"[..]));
+}
+
 #[test]
 fn sizes_of_ranges_are_about_right() {
     let life = Life::with(Options { compression: esker::options::Compression::None, ..tiny_options() });

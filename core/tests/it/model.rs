@@ -5,6 +5,7 @@
 //! `ESKER_MODEL_OPS=n` sets how many operations each set gets.
 
 mod reads;
+mod transactions;
 mod world;
 mod writes;
 
@@ -39,6 +40,10 @@ const OPERATIONS: &[Operation] = &[
     (5, "compact everything", World::compact_all), (6, "compact a range", World::compact_range), (5, "sync", World::sync),
     (3, "close and open", World::reopen), (3, "kill and open", World::kill), (3, "scan everything", World::scan_everything),
     (3, "create family", World::create_family), (2, "drop family", World::drop_family), (2, "list families", World::list_families),
+    (12, "begin", World::begin), (40, "write in a transaction", World::write_in_transaction),
+    (25, "get in a transaction", World::get_in_transaction), (25, "scan in a transaction", World::scan_in_transaction),
+    (6, "savepoint", World::set_savepoint), (6, "rollback to savepoint", World::rollback_to_savepoint),
+    (10, "commit", World::commit_transaction), (4, "rollback", World::rollback_transaction),
     (2, "approximate size", World::approximate_size), (2, "property", World::property), (4, "stats", World::stats),
 ];
 

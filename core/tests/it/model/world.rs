@@ -7,10 +7,11 @@ use std::sync::Arc;
 use esker::env::clock::TestClock;
 use esker::env::sim_fs::{CrashImage, SimFs};
 use esker::{
-    ColumnFamily, Comparator, Db, Environment, ErrorKind, FamilyOptions, Iter, Options, ReadOptions, Snapshot,
+    ColumnFamily, Comparator, Db, Environment, ErrorKind, FamilyId, FamilyOptions, Iter, Options, ReadOptions, Snapshot,
 };
 
-use crate::support::oracle::{DEFAULT, FamilyOracle, OracleCursor};
+use super::transactions::Open;
+use crate::support::oracle::{DEFAULT, FamilyOracle, OracleCursor, Write};
 use crate::support::rng::Rng;
 
 const DIR: &str = "/db";
@@ -51,6 +52,9 @@ pub struct World {
     pub members: Vec<Member>,
     pub snapshots: Vec<(Snapshot, Moment)>,
     pub cursors: Vec<(Iter, OracleCursor, String)>,
+    pub transactions: Vec<Open>,
+    /// Everything that was committed, in order.
+    pub log: Vec<(FamilyId, Write)>,
     pub tag: u64,
     now_ms: u64,
 }
@@ -64,8 +68,10 @@ impl World {
         let db = open(&disk, &clock, &options);
         let members = vec![Member { family: db.default_family(), state: Rc::default() }];
         let (rng, now_ms) = (Rng::new(seed), 1_000_000);
-        let (snapshots, cursors) = (Vec::new(), Vec::new());
-        let mut world = World { disk, clock, options, db, rng, members, snapshots, cursors, tag: 0, now_ms };
+        let (snapshots, cursors, transactions, log) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let tag = 0;
+        let mut world =
+            World { disk, clock, options, db, rng, members, snapshots, cursors, transactions, log, tag, now_ms };
         let lz4 = FamilyOptions { compression: Some(esker::options::Compression::Lz4), ..FamilyOptions::default() };
         world.add_family("plain", &lz4);
         world.add_family("backwards", &FamilyOptions::default().with_comparator("backwards"));
@@ -158,6 +164,7 @@ impl World {
     fn forget_children(&mut self) {
         self.snapshots.clear();
         self.cursors.clear();
+        self.transactions.clear();
     }
 
     fn find_families_again(&mut self) {
@@ -204,6 +211,7 @@ impl World {
             assert_eq!(refused.unwrap_err().kind(), ErrorKind::InvalidArgument);
             return;
         }
+        self.transactions.clear();
         self.db.drop_family(&family).unwrap();
         self.members.remove(index);
         let error = self.db.get_in(&family, "k", &ReadOptions::new()).unwrap_err();
@@ -220,7 +228,8 @@ impl World {
 
     pub fn stats(&mut self) {
         let stats = self.db.stats().unwrap();
-        assert_eq!(stats.number("snapshots"), Some(self.snapshots.len() as u64));
+        // A transaction holds one, too.
+        assert_eq!(stats.number("snapshots"), Some((self.snapshots.len() + self.transactions.len()) as u64));
         assert!(self.db.poisoned().is_none());
     }
 

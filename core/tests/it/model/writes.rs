@@ -17,7 +17,9 @@ impl World {
         WriteOptions { durability }
     }
 
-    fn commit(&mut self, member: usize, write: &Write) {
+    /// Notes that `write` is committed.
+    pub fn commit(&mut self, member: usize, write: &Write) {
+        self.log.push((self.members[member].family.id(), write.clone()));
         Rc::make_mut(&mut self.members[member].state).apply(write);
     }
 
