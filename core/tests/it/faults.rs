@@ -195,4 +195,5 @@ one_test_per_script! {
     writes_alternate_over_two_families = 11;
     unlogged_batches_over_two_families = 12;
     an_idle_family_while_the_log_rolls = 13;
+    transactions_over_families = 14;
 }

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use esker::env::clock::TestClock;
 use esker::env::fs::FileSystem;
 use esker::{
-    ColumnFamily, Db, Durability, Environment, Error, ErrorKind, FamilyOptions, Options, ReadOptions, WriteBatch,
-    WriteOptions,
+    ColumnFamily, Db, Durability, Environment, Error, ErrorKind, FamilyOptions, Options, ReadOptions,
+    TransactionOptions, WriteBatch, WriteOptions,
 };
 
 use crate::support::oracle::{Contents, DEFAULT, Map, Write, apply};
@@ -25,6 +25,8 @@ pub enum Step {
     Commit(Vec<Write>, Durability),
     /// A batch over families, by name.
     CommitIn(Vec<(&'static str, Write)>, Durability),
+    /// The same by a transaction, which first reads what it will write.
+    Transaction(Vec<(&'static str, Write)>, Durability),
     CreateFamily(&'static str),
     DropFamily(&'static str),
     FlushFamily(&'static str),
@@ -45,13 +47,15 @@ impl Step {
                 let map = state.entry(DEFAULT.to_owned()).or_default();
                 writes.iter().for_each(|write| apply(map, write));
             }
-            Step::CommitIn(writes, _) if writes.iter().all(|(family, _)| state.contains_key(*family)) => {
+            Step::CommitIn(writes, _) | Step::Transaction(writes, _)
+                if writes.iter().all(|(family, _)| state.contains_key(*family)) =>
+            {
                 for (family, write) in writes {
                     apply(state.entry((*family).to_owned()).or_default(), write);
                 }
             }
             // Refused: one of its families was never made.
-            Step::CommitIn(..) => {}
+            Step::CommitIn(..) | Step::Transaction(..) => {}
             Step::CreateFamily(name) => drop(state.entry((*name).to_owned()).or_default()),
             Step::DropFamily(name) => drop(state.remove(*name)),
             Step::FlushFamily(_) | Step::Sync | Step::Flush | Step::Compact(..) | Step::Reopen | Step::Snapshot => {
@@ -64,7 +68,9 @@ impl Step {
     /// Whether its success promises that everything before it is on the medium.
     fn syncs(&self) -> bool {
         match self {
-            Step::Commit(_, durability) | Step::CommitIn(_, durability) => *durability == Durability::Sync,
+            Step::Commit(_, durability) | Step::CommitIn(_, durability) | Step::Transaction(_, durability) => {
+                *durability == Durability::Sync
+            }
             // Of the other families only what came before the last write of this one.
             Step::FlushFamily(_) | Step::Snapshot | Step::Compact(..) => false,
             Step::Sync | Step::Flush | Step::Reopen | Step::CreateFamily(_) | Step::DropFamily(_) => true,
@@ -75,7 +81,9 @@ impl Step {
     /// flush, and a snapshot or compaction says nothing about the log.
     fn is_logged(&self) -> bool {
         match self {
-            Step::Commit(_, durability) | Step::CommitIn(_, durability) => *durability != Durability::None,
+            Step::Commit(_, durability) | Step::CommitIn(_, durability) | Step::Transaction(_, durability) => {
+                *durability != Durability::None
+            }
             Step::FlushFamily(_) | Step::Snapshot | Step::Compact(..) => false,
             Step::Sync | Step::Flush | Step::Reopen | Step::CreateFamily(_) | Step::DropFamily(_) => true,
         }
@@ -170,6 +178,7 @@ pub fn run(
                 commit(&db, &writes, *durability)
             }
             Step::CommitIn(writes, durability) => commit(&db, writes, *durability),
+            Step::Transaction(writes, durability) => transact(&db, writes, *durability),
             Step::CreateFamily(name) => db.create_family(name, &FamilyOptions::default()).map(drop),
             Step::DropFamily(name) => db.family(name).and_then(|family| db.drop_family(&family)),
             Step::FlushFamily(name) => db.family(name).and_then(|family| db.flush_family(&family)),
@@ -203,6 +212,28 @@ fn commit(db: &Db, writes: &[(&str, Write)], durability: Durability) -> Result<(
         }
     }
     db.write_with(&batch, &WriteOptions::new().durability(durability))
+}
+
+fn transact(db: &Db, writes: &[(&str, Write)], durability: Durability) -> Result<(), Error> {
+    let mut transaction =
+        db.begin(&TransactionOptions { durability: Some(durability), ..TransactionOptions::default() })?;
+    transaction.put("undone", "never seen")?;
+    transaction.rollback()?;
+    let mut transaction =
+        db.begin(&TransactionOptions { durability: Some(durability), ..TransactionOptions::default() })?;
+    for (family, write) in writes {
+        let family = db.family(family)?;
+        match write {
+            Write::Put(key, value) => {
+                transaction.get_in(&family, key)?;
+                transaction.put_in(&family, key, value)?;
+                assert_eq!(transaction.get_in(&family, key)?.as_deref(), Some(&value[..]), "its own write");
+            }
+            Write::Delete(key) => transaction.delete_in(&family, key)?,
+            Write::DeleteRange(start, end) => transaction.delete_range_in(&family, start, end)?,
+        }
+    }
+    transaction.commit()
 }
 
 /// Everything the database holds, family by family.
@@ -269,6 +300,7 @@ pub fn scripts() -> Vec<Script> {
         script("writes alternate over two families, one is flushed", alternating()),
         script("unlogged batches over two families", unlogged()),
         script("a family that is idle while the log rolls", idle_family()),
+        script("transactions over families", transactions()),
     ]
 }
 
@@ -419,5 +451,22 @@ fn idle_family() -> Vec<Step> {
     steps.extend(puts(0..7, 60_000, Buffered));
     steps.push(Step::CommitIn(vec![("idle", put(2, 10))], Sync));
     steps.extend(puts(20..21, 60_000, Buffered));
+    steps
+}
+
+fn transactions() -> Vec<Step> {
+    let mut steps = vec![Step::CreateFamily("a")];
+    for n in 0..10 {
+        let durability = if n % 4 == 3 { Sync } else { Buffered };
+        let mut writes = vec![(DEFAULT, put(n % 3, 40 + n)), ("a", put(n, 30)), ("a", Write::Delete(key(n / 2)))];
+        if n % 5 == 4 {
+            writes.push((DEFAULT, Write::DeleteRange(key(0), key(2))));
+            writes.push((DEFAULT, put(1, 5)));
+        }
+        steps.push(Step::Transaction(writes, durability));
+        if n == 6 {
+            steps.push(Step::FlushFamily("a"));
+        }
+    }
     steps
 }
