@@ -42,9 +42,9 @@
  *       the process.
  *     - Every other handle has one owner and ends with its own _free, once, with no call in flight, as with free(). A
  *       use after that is undefined (a debug build of Esker detects it and aborts).
- *     - Iterators, snapshots, column families and values may outlive their database: their calls return ESKER_CLOSED,
- *       their _free works, and a value stays readable. They do not hold the directory: it can be opened again while
- *       they live.
+ *     - Iterators, snapshots, column families, transactions and values may outlive their database: their calls return
+ *       ESKER_CLOSED, their _free works, and a value stays readable. They do not hold the directory: it can be opened
+ *       again while they live.
  *  4. A function that could ever fail returns an esker_status, and has a last parameter `esker_error **error`, which
  *     may be NULL. It receives an object of the caller's own: status, message, file, offset. *error is NULL on entry,
  *     whatever was there. There is no last error of a thread. (Moves of iterators and typed setters have no error
@@ -129,6 +129,12 @@ typedef struct esker_cf_options esker_cf_options;
 
 /** Names that a call listed. */
 typedef struct esker_names esker_names;
+
+/** Reads and writes that take effect together. For one thread at a time; may move between threads. */
+typedef struct esker_txn esker_txn;
+
+/** Choices for transactions. Copied by esker_txn_begin(), so they may be changed and freed at any time after. */
+typedef struct esker_txn_options esker_txn_options;
 
 /* ---- Statuses ------------------------------------------------------------------------------------------------------
  *
@@ -699,6 +705,19 @@ void esker_batch_free(esker_batch *batch);
 esker_status esker_snapshot_new(const esker_db *db, esker_snapshot **snapshot, esker_error **error);
 
 /**
+ * The sequence number of the latest write that a new read sees. Every operation has one of its own, and they only
+ * grow.
+ *
+ * @param[in]  db     the database
+ * @param[out] seqno  the number; 0 if nothing was ever written
+ * @param[out] error  [own] NULL, or where to put the error
+ * @return ESKER_OK, ESKER_INVALID_ARGUMENT, ESKER_CLOSED, ESKER_FORKED, ESKER_PANIC
+ *
+ * Threads: any number at once. Since: 0.1.
+ */
+esker_status esker_latest_seqno(const esker_db *db, uint64_t *seqno, esker_error **error);
+
+/**
  * The place of a snapshot in the order of writes: it sees the writes up to this sequence number.
  *
  * @param[in] snapshot  NULL: 0
@@ -805,6 +824,19 @@ esker_status esker_iter_next(esker_iter *iter);
  * Threads: one at a time for the same iterator. Since: 0.1.
  */
 esker_status esker_iter_prev(esker_iter *iter);
+
+/**
+ * Takes in what was written since: from now on the iterator sees this moment, as a new one with its options would,
+ * but with its snapshot forgotten. It stands nowhere then: seek.
+ *
+ * @param[in]  iter   the iterator
+ * @param[out] error  [own] NULL, or where to put the error
+ * @return ESKER_OK, ESKER_INVALID_ARGUMENT (also for the iterator of a transaction), ESKER_IO, ESKER_CORRUPTION,
+ *         ESKER_CLOSED, ESKER_FORKED, ESKER_PANIC
+ *
+ * Threads: one at a time for the same iterator. Since: 0.1.
+ */
+esker_status esker_iter_refresh(esker_iter *iter, esker_error **error);
 
 /**
  * Tells whether the iterator stands on an entry.
@@ -1168,10 +1200,10 @@ void esker_options_free(esker_options *options);
 
 /* ---- Column families -----------------------------------------------------------------------------------------------
  *
- * A database has one or many, each with keys and options of its own; batches, snapshots and transactions span them.
- * The one that is always there is called "default", and NULL means it. A handle names a family for the calls on the
- * database it came from; with any other it is ESKER_INVALID_ARGUMENT, and so it is once the family was dropped. It may
- * be freed at any time: that changes nothing in the database.
+ * A database has one or many, each with keys and options of its own; batches, snapshots and transactions span
+ * them. The one that is always there is called "default", and NULL means it. A handle names a family for the calls
+ * on the database it came from; with any other it is ESKER_INVALID_ARGUMENT, and so it is once the family was
+ * dropped. It may be freed at any time: that changes nothing in the database.
  */
 
 /**
@@ -1226,8 +1258,8 @@ esker_status esker_cf_default(const esker_db *db, esker_cf **cf, esker_error **e
  * @param[in]  db     the database
  * @param[in]  cf     the family; not the default one
  * @param[out] error  [own] NULL, or where to put the error
- * @return ESKER_OK, ESKER_INVALID_ARGUMENT (also if it was dropped before), ESKER_IO, ESKER_CLOSED, ESKER_READ_ONLY,
- *         ESKER_NO_SPACE, ESKER_POISONED, ESKER_FORKED, ESKER_UNSUPPORTED, ESKER_PANIC
+ * @return ESKER_OK, ESKER_INVALID_ARGUMENT (also if it was dropped before), ESKER_IO, ESKER_CLOSED,
+ *         ESKER_READ_ONLY, ESKER_NO_SPACE, ESKER_POISONED, ESKER_FORKED, ESKER_UNSUPPORTED, ESKER_PANIC
  *
  * Threads: any number at once. Since: 0.1.
  */
@@ -1256,7 +1288,8 @@ esker_status esker_cf_list(const esker_db *db, esker_names **names, esker_error 
 const char *esker_cf_name(const esker_cf *cf);
 
 /**
- * The number of a column family, which no other of its database ever has: what esker_batch_entry() tells of an entry.
+ * The number of a column family, which no other of its database ever has: what esker_batch_entry() tells of an
+ * entry.
  *
  * @param[in] cf  NULL: the default column family
  * @return the number; 0 for the default family
@@ -1404,6 +1437,458 @@ const char *esker_names_at(const esker_names *names, size_t index);
  * Threads: one at a time, with no other call on the same list. Since: 0.1.
  */
 void esker_names_free(esker_names *names);
+
+/* ---- Transactions --------------------------------------------------------------------------------------------------
+ *
+ * Reads and writes that take effect together, as if nothing else had happened meanwhile, or not at all. A
+ * transaction sees the database as it was at its beginning, and its own writes. When another commit touched what
+ * it depends on, its commit is ESKER_CONFLICT, nothing is written, and the thing to do is to begin again.
+ * docs/transactions.md says more.
+ *
+ * It should be short. Once it has ended, by a commit that worked or failed or by a rollback, every call with it
+ * but its free is ESKER_INVALID_ARGUMENT.
+ */
+
+/**
+ * Begins a transaction, which sees everything committed so far.
+ *
+ * @param[in]  db       the database
+ * @param[in]  options  NULL: serializable and optimistic
+ * @param[out] txn      [own] the transaction, to free with esker_txn_free(); NULL unless ESKER_OK
+ * @param[out] error    [own] NULL, or where to put the error
+ * @return ESKER_OK, ESKER_INVALID_ARGUMENT, ESKER_CLOSED, ESKER_FORKED, ESKER_PANIC
+ *
+ * Threads: any number at once. Since: 0.1.
+ */
+esker_status esker_txn_begin(const esker_db *db,
+                             const esker_txn_options *options,
+                             esker_txn **txn,
+                             esker_error **error);
+
+/**
+ * Makes the writes of a transaction take effect, all at once. Whatever this returns, it has ended; it is still to
+ * be freed.
+ *
+ * @param[in]  txn    the transaction
+ * @param[out] error  [own] NULL, or where to put the error
+ * @return ESKER_OK, ESKER_CONFLICT (another commit touched what it depends on, or it lived too long to tell; begin
+ *         again), ESKER_INVALID_ARGUMENT (also if it has ended), ESKER_IO, ESKER_CORRUPTION, ESKER_CLOSED,
+ *         ESKER_READ_ONLY, ESKER_NO_SPACE, ESKER_POISONED, ESKER_FORKED, ESKER_UNSUPPORTED, ESKER_BUSY,
+ *         ESKER_CANCELLED, ESKER_PANIC
+ *
+ * Threads: one at a time for the same transaction. Since: 0.1.
+ */
+esker_status esker_txn_commit(esker_txn *txn, esker_error **error);
+
+/**
+ * Ends a transaction without a trace. It is still to be freed; a free alone does the same.
+ *
+ * @param[in]  txn    the transaction
+ * @param[out] error  [own] NULL, or where to put the error
+ * @return ESKER_OK, ESKER_INVALID_ARGUMENT (also if it has ended), ESKER_CLOSED, ESKER_FORKED, ESKER_PANIC
+ *
+ * Threads: one at a time for the same transaction. Since: 0.1.
+ */
+esker_status esker_txn_rollback(esker_txn *txn, esker_error **error);
+
+/**
+ * Remembers what was written so far, for esker_txn_rollback_to_savepoint(). Savepoints nest.
+ *
+ * @param[in]  txn    the transaction
+ * @param[out] error  [own] NULL, or where to put the error
+ * @return ESKER_OK, ESKER_INVALID_ARGUMENT, ESKER_CLOSED, ESKER_FORKED, ESKER_PANIC
+ *
+ * Threads: one at a time for the same transaction. Since: 0.1.
+ */
+esker_status esker_txn_set_savepoint(esker_txn *txn, esker_error **error);
+
+/**
+ * Takes back the writes after the latest savepoint, and forgets that savepoint. What was read stays read, and what
+ * was locked stays locked.
+ *
+ * @param[in]  txn    the transaction
+ * @param[out] error  [own] NULL, or where to put the error
+ * @return ESKER_OK, ESKER_NOT_FOUND (with an error: there is no savepoint), ESKER_INVALID_ARGUMENT, ESKER_CLOSED,
+ *         ESKER_FORKED, ESKER_PANIC
+ *
+ * Threads: one at a time for the same transaction. Since: 0.1.
+ */
+esker_status esker_txn_rollback_to_savepoint(esker_txn *txn, esker_error **error);
+
+/**
+ * Forgets the latest savepoint, and keeps what was written after it.
+ *
+ * @param[in]  txn    the transaction
+ * @param[out] error  [own] NULL, or where to put the error
+ * @return ESKER_OK, ESKER_NOT_FOUND (with an error: there is no savepoint), ESKER_INVALID_ARGUMENT, ESKER_CLOSED,
+ *         ESKER_FORKED, ESKER_PANIC
+ *
+ * Threads: one at a time for the same transaction. Since: 0.1.
+ */
+esker_status esker_txn_pop_savepoint(esker_txn *txn, esker_error **error);
+
+/**
+ * Frees a transaction. One that has not ended is rolled back.
+ *
+ * @param[in] txn  [own] NULL: nothing happens
+ *
+ * Threads: one at a time, with no other call on the same transaction. Since: 0.1.
+ */
+void esker_txn_free(esker_txn *txn);
+
+/* ---- Reading in a transaction --------------------------------------------------------------------------------------
+ *
+ * A serializable transaction remembers what it read, also that a key was absent and which stretch an iterator
+ * walked: if that has changed when it commits, the commit is ESKER_CONFLICT.
+ */
+
+/**
+ * Reads the value of `key`, without a copy where it can.
+ *
+ * @param[in]  txn           the transaction
+ * @param[in]  cf            NULL: the default column family
+ * @param[in]  key, key_len  the key
+ * @param[out] value         [own] the value, to free with esker_value_free(); NULL unless ESKER_OK
+ * @param[out] error         [own] NULL, or where to put the error
+ * @return ESKER_OK, ESKER_NOT_FOUND, ESKER_INVALID_ARGUMENT, ESKER_IO, ESKER_CORRUPTION, ESKER_CLOSED,
+ *         ESKER_FORKED, ESKER_UNSUPPORTED, ESKER_PANIC
+ *
+ * Threads: one at a time for the same transaction. Since: 0.1.
+ */
+esker_status esker_txn_get(esker_txn *txn,
+                           const esker_cf *cf,
+                           const uint8_t *key,
+                           size_t key_len,
+                           esker_value **value,
+                           esker_error **error);
+
+/**
+ * Reads the value of `key` for a write that depends on it: no other commit may change the key before this one,
+ * under snapshot isolation too. With key locks it takes the lock first and then reads the latest commit.
+ *
+ * @param[in]  txn           the transaction
+ * @param[in]  cf            NULL: the default column family
+ * @param[in]  key, key_len  the key
+ * @param[out] value         [own] the value, to free with esker_value_free(); NULL unless ESKER_OK
+ * @param[out] error         [own] NULL, or where to put the error
+ * @return ESKER_OK, ESKER_NOT_FOUND, ESKER_INVALID_ARGUMENT, ESKER_IO, ESKER_CORRUPTION, ESKER_CLOSED,
+ *         ESKER_FORKED, ESKER_UNSUPPORTED, ESKER_PANIC, and with key locks ESKER_BUSY (another transaction holds
+ *         the key for longer than "lock_timeout_ms"), ESKER_CONFLICT (that one waits for this one: roll back),
+ *         ESKER_CANCELLED
+ *
+ * Threads: one at a time for the same transaction. Since: 0.1.
+ */
+esker_status esker_txn_get_for_update(esker_txn *txn,
+                                      const esker_cf *cf,
+                                      const uint8_t *key,
+                                      size_t key_len,
+                                      esker_value **value,
+                                      esker_error **error);
+
+/**
+ * Reads the value of `key` into the caller's memory.
+ *
+ * @param[in]  txn           the transaction
+ * @param[in]  cf            NULL: the default column family
+ * @param[in]  key, key_len  the key
+ * @param[out] buf, cap      where the value goes; NULL, 0 to learn its length
+ * @param[out] value_len     its length; with ESKER_BUFFER_TOO_SMALL the length needed, and nothing is written to
+ *                           buf
+ * @param[out] error         [own] NULL, or where to put the error
+ * @return ESKER_OK, ESKER_NOT_FOUND, ESKER_BUFFER_TOO_SMALL, ESKER_INVALID_ARGUMENT, ESKER_IO, ESKER_CORRUPTION,
+ *         ESKER_CLOSED, ESKER_FORKED, ESKER_UNSUPPORTED, ESKER_PANIC
+ *
+ * Threads: one at a time for the same transaction. Since: 0.1.
+ */
+esker_status esker_txn_get_into(esker_txn *txn,
+                                const esker_cf *cf,
+                                const uint8_t *key,
+                                size_t key_len,
+                                uint8_t *buf,
+                                size_t cap,
+                                size_t *value_len,
+                                esker_error **error);
+
+/**
+ * Reads many keys, without copies where it can.
+ *
+ * @param[in]  txn             the transaction
+ * @param[in]  cf              NULL: the default column family
+ * @param[in]  n               how many keys; the arrays have this many elements
+ * @param[in]  keys, key_lens  the keys
+ * @param[out] values          [own] for each key with ESKER_OK its value, to free with esker_value_free(); else
+ *                             NULL
+ * @param[out] statuses        for each key ESKER_OK, ESKER_NOT_FOUND, or why it failed; if the call as a whole
+ *                             fails, its status
+ * @param[out] error           [own] NULL, or where to put the error of the call as a whole
+ * @return ESKER_OK (the statuses tell), ESKER_INVALID_ARGUMENT, ESKER_IO, ESKER_CLOSED, ESKER_FORKED,
+ *         ESKER_UNSUPPORTED, ESKER_PANIC
+ *
+ * Threads: one at a time for the same transaction. Since: 0.1.
+ */
+esker_status esker_txn_multi_get(esker_txn *txn,
+                                 const esker_cf *cf,
+                                 size_t n,
+                                 const uint8_t *const *keys,
+                                 const size_t *key_lens,
+                                 esker_value **values,
+                                 esker_status *statuses,
+                                 esker_error **error);
+
+/**
+ * Makes an iterator over what the transaction sees now; its later writes do not show. It may outlive the
+ * transaction.
+ *
+ * @param[in]  txn      the transaction
+ * @param[in]  cf       NULL: the default column family
+ * @param[in]  options  NULL: all keys. With a snapshot it is refused: a transaction has its own. Copied
+ * @param[out] iter     [own] the iterator, to free with esker_iter_free(); NULL unless ESKER_OK
+ * @param[out] error    [own] NULL, or where to put the error
+ * @return ESKER_OK, ESKER_INVALID_ARGUMENT, ESKER_IO, ESKER_CORRUPTION, ESKER_CLOSED, ESKER_FORKED,
+ *         ESKER_UNSUPPORTED, ESKER_PANIC
+ *
+ * Threads: one at a time for the same transaction. Since: 0.1.
+ */
+esker_status esker_txn_iter_new(esker_txn *txn,
+                                const esker_cf *cf,
+                                const esker_read_options *options,
+                                esker_iter **iter,
+                                esker_error **error);
+
+/* ---- Writing in a transaction --------------------------------------------------------------------------------------
+ *
+ * The calls of Writing and Batches, seen by the transaction alone until it commits.
+ */
+
+/**
+ * Sets `key` to `value`.
+ *
+ * @param[in]  txn               the transaction
+ * @param[in]  cf                NULL: the default column family
+ * @param[in]  key, key_len      at most 8 MiB; copied
+ * @param[in]  value, value_len  at most 1 GiB; copied
+ * @param[out] error             [own] NULL, or where to put the error
+ * @return ESKER_OK, ESKER_INVALID_ARGUMENT, ESKER_IO (no memory), ESKER_CLOSED, ESKER_FORKED, ESKER_PANIC, and
+ *         with key locks ESKER_BUSY (another transaction holds the key for longer than "lock_timeout_ms"),
+ *         ESKER_CONFLICT (that one waits for this one: roll back), ESKER_CANCELLED
+ *
+ * Threads: one at a time for the same transaction. Since: 0.1.
+ */
+esker_status esker_txn_put(esker_txn *txn,
+                           const esker_cf *cf,
+                           const uint8_t *key,
+                           size_t key_len,
+                           const uint8_t *value,
+                           size_t value_len,
+                           esker_error **error);
+
+/**
+ * Sets `key` to `value` until a time.
+ *
+ * @param[in]  txn               the transaction
+ * @param[in]  cf                NULL: the default column family
+ * @param[in]  key, key_len      at most 8 MiB; copied
+ * @param[in]  value, value_len  at most 1 GiB; copied
+ * @param[in]  expires_at_ms     milliseconds since 1970 at which the key is absent again
+ * @param[out] error             [own] NULL, or where to put the error
+ * @return ESKER_OK, ESKER_INVALID_ARGUMENT, ESKER_IO (no memory), ESKER_CLOSED, ESKER_FORKED, ESKER_PANIC, and
+ *         with key locks ESKER_BUSY (another transaction holds the key for longer than "lock_timeout_ms"),
+ *         ESKER_CONFLICT (that one waits for this one: roll back), ESKER_CANCELLED
+ *
+ * Threads: one at a time for the same transaction. Since: 0.1.
+ */
+esker_status esker_txn_put_expiring(esker_txn *txn,
+                                    const esker_cf *cf,
+                                    const uint8_t *key,
+                                    size_t key_len,
+                                    const uint8_t *value,
+                                    size_t value_len,
+                                    uint64_t expires_at_ms,
+                                    esker_error **error);
+
+/**
+ * Removes `key`, if it is there.
+ *
+ * @param[in]  txn           the transaction
+ * @param[in]  cf            NULL: the default column family
+ * @param[in]  key, key_len  at most 8 MiB; copied
+ * @param[out] error         [own] NULL, or where to put the error
+ * @return ESKER_OK, ESKER_INVALID_ARGUMENT, ESKER_IO (no memory), ESKER_CLOSED, ESKER_FORKED, ESKER_PANIC, and
+ *         with key locks ESKER_BUSY (another transaction holds the key for longer than "lock_timeout_ms"),
+ *         ESKER_CONFLICT (that one waits for this one: roll back), ESKER_CANCELLED
+ *
+ * Threads: one at a time for the same transaction. Since: 0.1.
+ */
+esker_status esker_txn_delete(esker_txn *txn,
+                              const esker_cf *cf,
+                              const uint8_t *key,
+                              size_t key_len,
+                              esker_error **error);
+
+/**
+ * Removes every key from `start` on and before `end`. Takes no key locks.
+ *
+ * @param[in]  txn               the transaction
+ * @param[in]  cf                NULL: the default column family
+ * @param[in]  start, start_len  the first key to remove; copied
+ * @param[in]  end, end_len      the first key to keep; copied; equal to start: nothing happens; before start:
+ *                               refused
+ * @param[out] error             [own] NULL, or where to put the error
+ * @return ESKER_OK, ESKER_INVALID_ARGUMENT, ESKER_IO (no memory), ESKER_CLOSED, ESKER_FORKED, ESKER_PANIC
+ *
+ * Threads: one at a time for the same transaction. Since: 0.1.
+ */
+esker_status esker_txn_delete_range(esker_txn *txn,
+                                    const esker_cf *cf,
+                                    const uint8_t *start,
+                                    size_t start_len,
+                                    const uint8_t *end,
+                                    size_t end_len,
+                                    esker_error **error);
+
+/**
+ * Merges `operand` into what `key` has, by the merge operator of the family. Not a read.
+ *
+ * @param[in]  txn                   the transaction
+ * @param[in]  cf                    NULL: the default column family
+ * @param[in]  key, key_len          at most 8 MiB; copied
+ * @param[in]  operand, operand_len  at most 1 GiB; copied
+ * @param[out] error                 [own] NULL, or where to put the error
+ * @return ESKER_OK, ESKER_INVALID_ARGUMENT (also if there is no operator), ESKER_IO (no memory), ESKER_CLOSED,
+ *         ESKER_FORKED, ESKER_PANIC, and with key locks ESKER_BUSY (another transaction holds the key for longer
+ *         than "lock_timeout_ms"), ESKER_CONFLICT (that one waits for this one: roll back), ESKER_CANCELLED
+ *
+ * Threads: one at a time for the same transaction. Since: 0.1.
+ */
+esker_status esker_txn_merge(esker_txn *txn,
+                             const esker_cf *cf,
+                             const uint8_t *key,
+                             size_t key_len,
+                             const uint8_t *operand,
+                             size_t operand_len,
+                             esker_error **error);
+
+/* ---- Transaction options -------------------------------------------------------------------------------------------
+ *
+ * Choices for transactions. In their place NULL means serializable and optimistic.
+ */
+
+/**
+ * Makes transaction options with the defaults.
+ *
+ * @return [own] options to free with esker_txn_options_free(); NULL only after a panic
+ *
+ * Threads: any. Since: 0.1.
+ */
+esker_txn_options *esker_txn_options_new(void);
+
+/**
+ * Sets an option, as in ("mode", "pessimistic") or ("isolation", "snapshot"). On failure nothing is changed.
+ *
+ * @param[in]  options  the options
+ * @param[in]  name     a C string; esker_txn_options_name() lists them
+ * @param[in]  value    a C string
+ * @param[out] error    [own] NULL, or where to put the error; it offers the nearest name for an unknown one
+ * @return ESKER_OK, ESKER_INVALID_ARGUMENT, ESKER_PANIC
+ *
+ * Threads: one at a time for the same options. Since: 0.1.
+ */
+esker_status esker_txn_options_set(esker_txn_options *options,
+                                   const char *name,
+                                   const char *value,
+                                   esker_error **error);
+
+/**
+ * Reads an option as text; esker_txn_options_set() takes that text.
+ *
+ * @param[in]  options  the options
+ * @param[in]  name     a C string
+ * @param[out] value    [own] the text, to free with esker_value_free(); NULL unless ESKER_OK
+ * @param[out] error    [own] NULL, or where to put the error
+ * @return ESKER_OK, ESKER_INVALID_ARGUMENT, ESKER_PANIC
+ *
+ * Threads: any number at once while nobody sets. Since: 0.1.
+ */
+esker_status esker_txn_options_get(const esker_txn_options *options,
+                                   const char *name,
+                                   esker_value **value,
+                                   esker_error **error);
+
+/**
+ * The name of the option at `index`: 0, 1, … until NULL.
+ *
+ * @param[in] index  from 0
+ * @return a C string, a constant; NULL after the last
+ *
+ * Threads: any. Since: 0.1.
+ */
+const char *esker_txn_options_name(size_t index);
+
+/**
+ * What the option at `index` does and which values it takes, in a sentence or two.
+ *
+ * @param[in] index  as for esker_txn_options_name()
+ * @return a C string, a constant; NULL after the last
+ *
+ * Threads: any. Since: 0.1.
+ */
+const char *esker_txn_options_doc(size_t index);
+
+/**
+ * Frees transaction options. Transactions made with them go on.
+ *
+ * @param[in] options  [own] NULL: nothing happens
+ *
+ * Threads: one at a time, with no other call on the same options. Since: 0.1.
+ */
+void esker_txn_options_free(esker_txn_options *options);
+
+/* ---- Looking into batches ------------------------------------------------------------------------------------------
+ *
+ * A loop over a batch begins at 0, goes on at `next`, and ends with ESKER_NOT_FOUND:
+ *
+ * for (size_t at = 0; esker_batch_entry(batch, at, …, &at, NULL) == ESKER_OK;) …
+ */
+
+/** The key is removed. There is no value. */
+#define ESKER_ENTRY_DELETE 0
+/** The key gets the value. */
+#define ESKER_ENTRY_PUT 1
+/** The keys from `key` on and before `value` are removed. */
+#define ESKER_ENTRY_DELETE_RANGE 2
+/** The value is an operand for the merge operator of the family. */
+#define ESKER_ENTRY_MERGE 3
+/** The key gets the value until the time `expires_at_ms`. */
+#define ESKER_ENTRY_PUT_EXPIRING 4
+
+/**
+ * Tells of one entry of a batch. What is not wanted may be NULL.
+ *
+ * @param[in]  batch             the batch
+ * @param[in]  at                0 for the first entry, then `next` of the one before; no other number
+ * @param[out] kind              NULL, or where to put one of ESKER_ENTRY_…
+ * @param[out] cf_id             NULL, or where to put the number of the column family; see esker_cf_id()
+ * @param[out] key, key_len      NULL, or where to put the key; valid until the batch is changed or freed
+ * @param[out] value, value_len  NULL, or where to put the value; as the key
+ * @param[out] expires_at_ms     NULL, or where to put the milliseconds since 1970 at which the value expires; 0: never
+ * @param[out] next              where to put the position of the next entry; may be the variable that `at` came from
+ * @param[out] error             [own] NULL, or where to put the error
+ * @return ESKER_OK, ESKER_NOT_FOUND (`at` is the end; all outputs are 0), ESKER_INVALID_ARGUMENT (also for an `at`
+ *         behind the end), ESKER_CORRUPTION (`at` is no entry's), ESKER_PANIC
+ *
+ * Threads: any number at once while nobody adds. Since: 0.1.
+ */
+esker_status esker_batch_entry(const esker_batch *batch,
+                               size_t at,
+                               int32_t *kind,
+                               uint32_t *cf_id,
+                               const uint8_t **key,
+                               size_t *key_len,
+                               const uint8_t **value,
+                               size_t *value_len,
+                               uint64_t *expires_at_ms,
+                               size_t *next,
+                               esker_error **error);
 
 /* ---- Reading many keys at once -------------------------------------------------------------------------------------
  *
@@ -1590,6 +2075,55 @@ esker_status esker_compact_range(const esker_db *db,
 esker_status esker_stats(const esker_db *db, const char *format, esker_value **value, esker_error **error);
 
 /**
+ * One of those numbers by its name, as in "latest_seqno" or "levels".
+ *
+ * @param[in]  db     the database
+ * @param[in]  name   a C string; esker_property_names() lists them
+ * @param[out] value  [own] the number as text, or rows as JSON, to free with esker_value_free(); NULL unless
+ *                    ESKER_OK
+ * @param[out] error  [own] NULL, or where to put the error; it offers the nearest name for an unknown one
+ * @return ESKER_OK, ESKER_INVALID_ARGUMENT, ESKER_CLOSED, ESKER_FORKED, ESKER_PANIC
+ *
+ * Threads: any number at once. Since: 0.1.
+ */
+esker_status esker_property(const esker_db *db, const char *name, esker_value **value, esker_error **error);
+
+/**
+ * The names that esker_property() knows.
+ *
+ * @param[in]  db     the database
+ * @param[out] names  [own] the names, to free with esker_names_free(); NULL unless ESKER_OK
+ * @param[out] error  [own] NULL, or where to put the error
+ * @return ESKER_OK, ESKER_INVALID_ARGUMENT, ESKER_CLOSED, ESKER_FORKED, ESKER_PANIC
+ *
+ * Threads: any number at once. Since: 0.1.
+ */
+esker_status esker_property_names(const esker_db *db, esker_names **names, esker_error **error);
+
+/**
+ * About how many bytes the keys from `start` on and before `end` take on disk. What is in memory yet does not
+ * count. Reads indexes only, and is off by a block for each table at most.
+ *
+ * @param[in]  db                the database
+ * @param[in]  cf                NULL: the default column family
+ * @param[in]  start, start_len  NULL, 0: from the first key on
+ * @param[in]  end, end_len      NULL, 0: up to the last key
+ * @param[out] bytes             how many
+ * @param[out] error             [own] NULL, or where to put the error
+ * @return ESKER_OK, ESKER_INVALID_ARGUMENT, ESKER_IO, ESKER_CORRUPTION, ESKER_CLOSED, ESKER_FORKED, ESKER_PANIC
+ *
+ * Threads: any number at once. Since: 0.1.
+ */
+esker_status esker_approximate_size(const esker_db *db,
+                                    const esker_cf *cf,
+                                    const uint8_t *start,
+                                    size_t start_len,
+                                    const uint8_t *end,
+                                    size_t end_len,
+                                    uint64_t *bytes,
+                                    esker_error **error);
+
+/**
  * Reads and checks every file of a database that is not open. Writes nothing.
  *
  * @param[in]  path     a C string, in the encoding of the file system
@@ -1605,7 +2139,8 @@ esker_status esker_stats(const esker_db *db, const char *format, esker_value **v
 esker_status esker_verify(const char *path, const esker_options *options, esker_value **report, esker_error **error);
 
 /**
- * Removes a database that is not open. Its directory stays, and so does every file in it that is not the database's.
+ * Removes a database that is not open. Its directory stays, and so does every file in it that is not the
+ * database's.
  *
  * @param[in]  path     a C string, in the encoding of the file system
  * @param[in]  options  NULL; in this version no option has a meaning here

@@ -261,6 +261,11 @@ impl<'a> BatchIter<'a> {
         BatchIter { reader: Reader::new(data), len: data.len() }
     }
 
+    /// Where in the data the next entry starts: iterating over the data from there gives the entries not given yet.
+    pub fn offset(&self) -> usize {
+        self.len - self.reader.rest().len()
+    }
+
     fn read(&mut self) -> Result<BatchEntry<'a>, &'static str> {
         let kind = self.reader.u8().and_then(Kind::from_u8).ok_or("unknown kind of entry")?;
         let family = FamilyId(self.reader.varint_u32().ok_or("family number is cut short")?);
@@ -287,7 +292,7 @@ impl<'a> Iterator for BatchIter<'a> {
         if self.reader.is_empty() {
             return None;
         }
-        let at = self.len - self.reader.rest().len();
+        let at = self.offset();
         Some(self.read().map_err(|why| {
             self.reader = Reader::new(b"");
             Error::new(ErrorKind::Corruption, format!("batch entry at byte {at}: {why}"))
@@ -474,7 +479,7 @@ mod tests {
             let mut iter = BatchIter::new(&good);
             let mut ends = vec![0];
             while iter.next().is_some() {
-                ends.push(good.len() - iter.reader.rest().len());
+                ends.push(iter.offset());
             }
             ends
         };

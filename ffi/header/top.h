@@ -19,9 +19,9 @@
  *       the process.
  *     - Every other handle has one owner and ends with its own _free, once, with no call in flight, as with free(). A
  *       use after that is undefined (a debug build of Esker detects it and aborts).
- *     - Iterators, snapshots, column families and values may outlive their database: their calls return ESKER_CLOSED,
- *       their _free works, and a value stays readable. They do not hold the directory: it can be opened again while
- *       they live.
+ *     - Iterators, snapshots, column families, transactions and values may outlive their database: their calls return
+ *       ESKER_CLOSED, their _free works, and a value stays readable. They do not hold the directory: it can be opened
+ *       again while they live.
  *  4. A function that could ever fail returns an esker_status, and has a last parameter `esker_error **error`, which
  *     may be NULL. It receives an object of the caller's own: status, message, file, offset. *error is NULL on entry,
  *     whatever was there. There is no last error of a thread. (Moves of iterators and typed setters have no error

@@ -3,10 +3,10 @@
 //! # In the header
 //! Column families
 //!
-//! A database has one or many, each with keys and options of its own; batches, snapshots and transactions span them.
-//! The one that is always there is called "default", and NULL means it. A handle names a family for the calls on the
-//! database it came from; with any other it is ESKER_INVALID_ARGUMENT, and so it is once the family was dropped. It may
-//! be freed at any time: that changes nothing in the database.
+//! A database has one or many, each with keys and options of its own; batches, snapshots and transactions span
+//! them. The one that is always there is called "default", and NULL means it. A handle names a family for the calls
+//! on the database it came from; with any other it is ESKER_INVALID_ARGUMENT, and so it is once the family was
+//! dropped. It may be freed at any time: that changes nothing in the database.
 
 use std::ffi::{CString, c_char};
 use std::ptr;
@@ -150,8 +150,8 @@ pub unsafe extern "C" fn esker_cf_default(
 /// @param[in]  db     the database
 /// @param[in]  cf     the family; not the default one
 /// @param[out] error  [own] NULL, or where to put the error
-/// @return ESKER_OK, ESKER_INVALID_ARGUMENT (also if it was dropped before), ESKER_IO, ESKER_CLOSED, ESKER_READ_ONLY,
-///         ESKER_NO_SPACE, ESKER_POISONED, ESKER_FORKED, ESKER_UNSUPPORTED, ESKER_PANIC
+/// @return ESKER_OK, ESKER_INVALID_ARGUMENT (also if it was dropped before), ESKER_IO, ESKER_CLOSED,
+///         ESKER_READ_ONLY, ESKER_NO_SPACE, ESKER_POISONED, ESKER_FORKED, ESKER_UNSUPPORTED, ESKER_PANIC
 ///
 /// Threads: any number at once. Since: 0.1.
 #[unsafe(no_mangle)]
@@ -204,7 +204,8 @@ pub unsafe extern "C" fn esker_cf_name(cf: *const esker_cf) -> *const c_char {
     caught("esker_cf_name", || cf.map_or(ptr::null(), |cf| cf.name.as_ptr())).unwrap_or(ptr::null())
 }
 
-/// The number of a column family, which no other of its database ever has: what esker_batch_entry() tells of an entry.
+/// The number of a column family, which no other of its database ever has: what esker_batch_entry() tells of an
+/// entry.
 ///
 /// @param[in] cf  NULL: the default column family
 /// @return the number; 0 for the default family

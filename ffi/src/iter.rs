@@ -40,6 +40,10 @@ impl Handle for esker_iter {
 }
 
 impl esker_iter {
+    pub(crate) fn over(cursor: Iter) -> esker_iter {
+        esker_iter { cursor, broken: None }
+    }
+
     /// Runs a call that moves the cursor.
     pub(crate) fn moving<T>(&mut self, name: &'static str, step: impl FnOnce(&mut Iter) -> Result<T>) -> Result<T> {
         if let Some(error) = &self.broken {
@@ -96,7 +100,7 @@ pub unsafe extern "C" fn esker_iter_new(
     boundary("esker_iter_new", error, || {
         let mut iter = iter.required("iter")?;
         let (db, family) = target?;
-        iter.give(esker_iter { cursor: db.iter_in(family, &options)?, broken: None });
+        iter.give(esker_iter::over(db.iter_in(family, &options)?));
         Ok(ESKER_OK)
     })
 }
@@ -181,6 +185,25 @@ pub unsafe extern "C" fn esker_iter_next(iter: *mut esker_iter) -> esker_status 
 pub unsafe extern "C" fn esker_iter_prev(iter: *mut esker_iter) -> esker_status {
     // SAFETY: convention 9.
     unsafe { step("esker_iter_prev", iter, Iter::prev) }
+}
+
+/// Takes in what was written since: from now on the iterator sees this moment, as a new one with its options would,
+/// but with its snapshot forgotten. It stands nowhere then: seek.
+///
+/// @param[in]  iter   the iterator
+/// @param[out] error  [own] NULL, or where to put the error
+/// @return ESKER_OK, ESKER_INVALID_ARGUMENT (also for the iterator of a transaction), ESKER_IO, ESKER_CORRUPTION,
+///         ESKER_CLOSED, ESKER_FORKED, ESKER_PANIC
+///
+/// Threads: one at a time for the same iterator. Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn esker_iter_refresh(iter: *mut esker_iter, error: *mut *mut esker_error) -> esker_status {
+    // SAFETY: conventions 6 and 9.
+    let (error, iter) = unsafe { (ErrorOut::new(error), borrow_mut(iter)) };
+    boundary("esker_iter_refresh", error, || {
+        iter?.moving("esker_iter_refresh", Iter::refresh)?;
+        Ok(ESKER_OK)
+    })
 }
 
 /// Tells whether the iterator stands on an entry.

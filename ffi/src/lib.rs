@@ -15,6 +15,7 @@
 #![expect(non_camel_case_types, reason = "the types have the names that C sees")]
 
 mod batch;
+mod batch_entry;
 mod bytes;
 mod cf_options;
 mod db;
@@ -36,6 +37,10 @@ mod read;
 mod read_options;
 mod snapshot;
 mod status;
+mod txn;
+mod txn_options;
+mod txn_read;
+mod txn_write;
 mod value;
 mod version;
 mod write;

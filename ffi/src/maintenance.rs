@@ -14,6 +14,7 @@ use crate::db::{engine, esker_db};
 use crate::error::{ErrorOut, esker_error};
 use crate::family::{esker_cf, target};
 use crate::handle::borrow;
+use crate::names::esker_names;
 use crate::options::esker_options;
 use crate::out::Out;
 use crate::panic::boundary;
@@ -126,6 +127,93 @@ pub unsafe extern "C" fn esker_stats(
     })
 }
 
+/// One of those numbers by its name, as in "latest_seqno" or "levels".
+///
+/// @param[in]  db     the database
+/// @param[in]  name   a C string; esker_property_names() lists them
+/// @param[out] value  [own] the number as text, or rows as JSON, to free with esker_value_free(); NULL unless
+///                    ESKER_OK
+/// @param[out] error  [own] NULL, or where to put the error; it offers the nearest name for an unknown one
+/// @return ESKER_OK, ESKER_INVALID_ARGUMENT, ESKER_CLOSED, ESKER_FORKED, ESKER_PANIC
+///
+/// Threads: any number at once. Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn esker_property(
+    db: *const esker_db,
+    name: *const c_char,
+    value: *mut *mut esker_value,
+    error: *mut *mut esker_error,
+) -> esker_status {
+    // SAFETY: conventions 6 to 9.
+    let (error, value, db, name) = unsafe { (ErrorOut::new(error), Out::new(value), engine(db), text(name, "name")) };
+    boundary("esker_property", error, || {
+        let mut value = value.required("value")?;
+        value.give(esker_value::text(db?.property(name?)?));
+        Ok(ESKER_OK)
+    })
+}
+
+/// The names that esker_property() knows.
+///
+/// @param[in]  db     the database
+/// @param[out] names  [own] the names, to free with esker_names_free(); NULL unless ESKER_OK
+/// @param[out] error  [own] NULL, or where to put the error
+/// @return ESKER_OK, ESKER_INVALID_ARGUMENT, ESKER_CLOSED, ESKER_FORKED, ESKER_PANIC
+///
+/// Threads: any number at once. Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn esker_property_names(
+    db: *const esker_db,
+    names: *mut *mut esker_names,
+    error: *mut *mut esker_error,
+) -> esker_status {
+    // SAFETY: conventions 6 and 9.
+    let (error, names, db) = unsafe { (ErrorOut::new(error), Out::new(names), engine(db)) };
+    boundary("esker_property_names", error, || {
+        let mut names = names.required("names")?;
+        let stats = db?.stats()?;
+        names.give(esker_names::of(stats.entries().iter().map(|(name, _)| (*name).to_owned()).collect()));
+        Ok(ESKER_OK)
+    })
+}
+
+/// About how many bytes the keys from `start` on and before `end` take on disk. What is in memory yet does not
+/// count. Reads indexes only, and is off by a block for each table at most.
+///
+/// @param[in]  db                the database
+/// @param[in]  cf                NULL: the default column family
+/// @param[in]  start, start_len  NULL, 0: from the first key on
+/// @param[in]  end, end_len      NULL, 0: up to the last key
+/// @param[out] bytes             how many
+/// @param[out] error             [own] NULL, or where to put the error
+/// @return ESKER_OK, ESKER_INVALID_ARGUMENT, ESKER_IO, ESKER_CORRUPTION, ESKER_CLOSED, ESKER_FORKED, ESKER_PANIC
+///
+/// Threads: any number at once. Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn esker_approximate_size(
+    db: *const esker_db,
+    cf: *const esker_cf,
+    start: *const u8,
+    start_len: usize,
+    end: *const u8,
+    end_len: usize,
+    bytes: *mut u64,
+    error: *mut *mut esker_error,
+) -> esker_status {
+    // SAFETY: conventions 6 and 9.
+    let (error, bytes, target) = unsafe { (ErrorOut::new(error), Out::new(bytes), target(db, cf)) };
+    // SAFETY: convention 7.
+    let (from, to) = unsafe { (array(start, start_len, "start"), array(end, end_len, "end")) };
+    boundary("esker_approximate_size", error, || {
+        let mut bytes = bytes.required("bytes")?;
+        let (from, to) = (from?, to?);
+        let (start, end) = ((!start.is_null()).then_some(from), (!end.is_null()).then_some(to));
+        let (db, family) = target?;
+        bytes.set(db.approximate_size_in(family, start, end)?);
+        Ok(ESKER_OK)
+    })
+}
+
 /// Reads and checks every file of a database that is not open. Writes nothing.
 ///
 /// @param[in]  path     a C string, in the encoding of the file system
@@ -164,7 +252,8 @@ fn verdict(report: &VerifyReport) -> Result<String> {
     Err(first.offset().into_iter().fold(error, Error::with_offset))
 }
 
-/// Removes a database that is not open. Its directory stays, and so does every file in it that is not the database's.
+/// Removes a database that is not open. Its directory stays, and so does every file in it that is not the
+/// database's.
 ///
 /// @param[in]  path     a C string, in the encoding of the file system
 /// @param[in]  options  NULL; in this version no option has a meaning here

@@ -121,7 +121,11 @@ pub unsafe extern "C" fn esker_multi_get_into(
 ///
 /// # Safety
 /// As for [`array_mut`].
-unsafe fn zeroed<'a, T: Zero + crate::bytes::Plain>(pointer: *mut T, n: usize, name: &str) -> Result<&'a mut [T]> {
+pub(crate) unsafe fn zeroed<'a, T: Zero + crate::bytes::Plain>(
+    pointer: *mut T,
+    n: usize,
+    name: &str,
+) -> Result<&'a mut [T]> {
     // SAFETY: the same contract.
     let array = unsafe { array_mut(pointer, n, name) }?;
     array.fill_with(|| T::ZERO);
@@ -129,12 +133,12 @@ unsafe fn zeroed<'a, T: Zero + crate::bytes::Plain>(pointer: *mut T, n: usize, n
 }
 
 /// The array inside, or a copy of the failure to get it.
-fn borrowed<'r, T>(array: &'r mut Result<&mut [T]>) -> Result<&'r mut [T]> {
+pub(crate) fn borrowed<'r, T>(array: &'r mut Result<&mut [T]>) -> Result<&'r mut [T]> {
     array.as_mut().map(|array| &mut **array).map_err(|error| error.clone())
 }
 
 /// If the call as a whole failed, every key gets its status.
-fn settle(outcome: esker_status, statuses: Result<&mut [esker_status]>) -> esker_status {
+pub(crate) fn settle(outcome: esker_status, statuses: Result<&mut [esker_status]>) -> esker_status {
     if let (false, Ok(statuses)) = (outcome == ESKER_OK, statuses) {
         statuses.fill(outcome);
     }
@@ -145,7 +149,7 @@ fn settle(outcome: esker_status, statuses: Result<&mut [esker_status]>) -> esker
 ///
 /// # Safety
 /// As for [`array`], for both arrays and every key.
-unsafe fn separate_keys<'a>(n: usize, keys: *const *const u8, lens: *const usize) -> Result<Vec<&'a [u8]>> {
+pub(crate) unsafe fn separate_keys<'a>(n: usize, keys: *const *const u8, lens: *const usize) -> Result<Vec<&'a [u8]>> {
     // SAFETY: the same contract.
     let (keys, lens) = unsafe { (array(keys, n, "keys")?, array(lens, n, "key_lens")?) };
     // SAFETY: the same contract.
@@ -171,7 +175,7 @@ unsafe fn joined_keys<'a>(n: usize, keys: *const u8, ends: *const usize) -> Resu
 }
 
 /// Hands every value found to C.
-fn give_all(found: Vec<Found>, values: &mut [*mut esker_value], statuses: &mut [esker_status]) {
+pub(crate) fn give_all(found: Vec<Found>, values: &mut [*mut esker_value], statuses: &mut [esker_status]) {
     for ((found, value), status) in found.into_iter().zip(values).zip(statuses) {
         *status = status_of(&found);
         if let Ok(Some(bytes)) = found {

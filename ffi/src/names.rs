@@ -1,5 +1,5 @@
-//! Lists of names: what a call found, as C strings in one owned object, so that no callback and no array of the caller's is
-//! needed.
+//! Lists of names: what a call found, as C strings in one owned object, so that no callback and no array of the
+//! caller's is needed.
 //!
 //! # In the header
 //! Lists of names

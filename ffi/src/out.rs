@@ -23,6 +23,18 @@ impl<T> Zero for *mut T {
     const ZERO: Self = ptr::null_mut();
 }
 
+impl<T> Zero for *const T {
+    const ZERO: Self = ptr::null();
+}
+
+impl Zero for u32 {
+    const ZERO: Self = 0;
+}
+
+impl Zero for u64 {
+    const ZERO: Self = 0;
+}
+
 impl Zero for i32 {
     const ZERO: Self = 0;
 }

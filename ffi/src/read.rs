@@ -94,7 +94,7 @@ pub unsafe extern "C" fn esker_get_into(
 }
 
 /// Copies `found` into `buf` if it fits; its length goes to `len` either way.
-fn copy(found: &Pinned, buf: &mut [u8], mut len: Slot<'_, usize>) -> Result<esker_status> {
+pub(crate) fn copy(found: &Pinned, buf: &mut [u8], mut len: Slot<'_, usize>) -> Result<esker_status> {
     len.set(found.len());
     let capacity = buf.len();
     let Some(place) = buf.get_mut(..found.len()) else { return Err(too_small(found.len(), capacity)) };

@@ -45,6 +45,30 @@ pub unsafe extern "C" fn esker_snapshot_new(
     })
 }
 
+/// The sequence number of the latest write that a new read sees. Every operation has one of its own, and they only
+/// grow.
+///
+/// @param[in]  db     the database
+/// @param[out] seqno  the number; 0 if nothing was ever written
+/// @param[out] error  [own] NULL, or where to put the error
+/// @return ESKER_OK, ESKER_INVALID_ARGUMENT, ESKER_CLOSED, ESKER_FORKED, ESKER_PANIC
+///
+/// Threads: any number at once. Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn esker_latest_seqno(
+    db: *const esker_db,
+    seqno: *mut u64,
+    error: *mut *mut esker_error,
+) -> esker_status {
+    // SAFETY: conventions 6 and 9.
+    let (error, seqno, db) = unsafe { (ErrorOut::new(error), Out::new(seqno), engine(db)) };
+    boundary("esker_latest_seqno", error, || {
+        let mut seqno = seqno.required("seqno")?;
+        seqno.set(db?.latest_seqno()?);
+        Ok(ESKER_OK)
+    })
+}
+
 /// The place of a snapshot in the order of writes: it sees the writes up to this sequence number.
 ///
 /// @param[in] snapshot  NULL: 0

@@ -22,11 +22,18 @@ static struct fixture {
     /* A family of the database; one of the same database as it was open before; one that was dropped. */
     esker_cf *cf, *other_cf, *dropped_cf, *victim;
     esker_names *names;
+    esker_txn_options *txn_options;
+    /* A transaction that goes on; one of the closed database; one that has ended. */
+    esker_txn *txn, *dead_txn, *done_txn, *victim_txn;
     esker_error *error;
 } F;
 
 /* What an output holds before a call: nothing that may be there after a failure. */
 #define GARBAGE ((void *)(uintptr_t)0xdead)
+
+static inline esker_db *open_db(void) {
+    return xtest_open_with(F.path, "merge_operator", "append");
+}
 
 static inline esker_iter *fresh_iter(void) {
     esker_iter *iter = NULL;
@@ -86,6 +93,19 @@ static inline esker_cf *victim_cf(void) {
     return F.victim;
 }
 
+static inline esker_txn *fresh_txn(void) {
+    esker_txn *txn = NULL;
+    CHECK_OK(esker_txn_begin(F.db, NULL, &txn, &error));
+    CHECK_OK(esker_txn_put(txn, NULL, B("in a transaction"), B("v"), &error));
+    return txn;
+}
+
+/* A transaction to be ended, new every time. */
+static inline esker_txn *victim_txn(void) {
+    esker_txn_free(F.victim_txn);
+    return F.victim_txn = fresh_txn();
+}
+
 /* Sees to a sound database at F.sound, which is not open. */
 static inline void make_sound(void) {
     CHECK_OK(esker_close(xtest_open(F.sound), &error));
@@ -94,15 +114,18 @@ static inline void make_sound(void) {
 static inline void setup(const char *dir) {
     F.path = xtest_path(dir, "db");
     F.sound = xtest_path(dir, "sound");
-    F.db = xtest_open(F.path);
+    F.db = open_db();
     xtest_put(F.db, "k", "value");
+    F.cf_options = esker_cf_options_new();
+    CHECK_OK(esker_cf_options_set(F.cf_options, "merge_operator", "append", &error));
     if (esker_cf_open(F.db, "family", &F.other_cf, NULL) != ESKER_OK)
-        CHECK_OK(esker_cf_create(F.db, "family", NULL, &F.other_cf, &error));
+        CHECK_OK(esker_cf_create(F.db, "family", F.cf_options, &F.other_cf, &error));
     F.dead_iter = fresh_iter();
+    F.dead_txn = fresh_txn();
     F.closed = F.db;
     CHECK_OK(esker_close(F.closed, &error));
     CHECK_PLAIN(ESKER_CLOSED, esker_iter_next(F.dead_iter));
-    F.db = xtest_open(F.path);
+    F.db = open_db();
     F.options = esker_options_new();
     F.read_options = esker_read_options_new();
     F.write_options = esker_write_options_new();
@@ -110,19 +133,23 @@ static inline void setup(const char *dir) {
     F.snapshot = fresh_snapshot();
     F.value = fresh_value();
     F.error = fresh_error();
-    F.cf_options = esker_cf_options_new();
     F.cf = fresh_cf();
     F.victim = NULL;
     CHECK_OK(esker_cf_create(F.db, new_name(), NULL, &F.dropped_cf, &error));
     CHECK_OK(esker_cf_drop(F.db, F.dropped_cf, &error));
     F.names = fresh_names();
+    F.txn_options = esker_txn_options_new();
+    F.txn = fresh_txn();
+    F.done_txn = fresh_txn();
+    CHECK_OK(esker_txn_rollback(F.done_txn, &error));
+    F.victim_txn = NULL;
     F.batch = fresh_batch();
     F.other_batch = fresh_batch();
 }
 
 /* Whatever was done, the library still works, and everything can be freed. */
 static inline void teardown(void) {
-    if (esker_is_closed(F.db)) F.db = xtest_open(F.path);
+    if (esker_is_closed(F.db)) F.db = open_db();
     xtest_put(F.db, "after", "abuse");
     CHECK(xtest_has(F.db, "after", "abuse", NULL));
     esker_iter_free(F.iter);
@@ -133,6 +160,11 @@ static inline void teardown(void) {
     esker_batch_free(F.batch);
     esker_batch_free(F.other_batch);
     esker_names_free(F.names);
+    esker_txn_options_free(F.txn_options);
+    esker_txn_free(F.txn);
+    esker_txn_free(F.dead_txn);
+    esker_txn_free(F.done_txn);
+    esker_txn_free(F.victim_txn);
     esker_cf_free(F.cf);
     esker_cf_free(F.other_cf);
     esker_cf_free(F.dropped_cf);

@@ -1,6 +1,18 @@
 /* Batches: applied whole, in order, and as often as wanted. */
 #include "xtest.h"
 
+/* Whether the entry at *at is this one; moves on behind it. */
+static int entry_is(const esker_batch *batch, size_t *at, int32_t kind, uint32_t cf, const char *key, const char *value) {
+    const uint8_t *k = NULL, *v = NULL;
+    size_t key_len = 0, value_len = 0;
+    int32_t found = -1;
+    uint32_t id = 99;
+    uint64_t expires = 99;
+    CHECK_OK(esker_batch_entry(batch, *at, &found, &id, &k, &key_len, &v, &value_len, &expires, at, &error));
+    return found == kind && id == cf && expires == 0 && key_len == strlen(key) && memcmp(k, key, key_len) == 0 &&
+           value_len == strlen(value) && memcmp(v, value, value_len) == 0;
+}
+
 int main(int argc, char **argv) {
     esker_db *db = xtest_open(xtest_path(xtest_dir(argc, argv), "db"));
     esker_batch *batch = esker_batch_new();
@@ -91,6 +103,30 @@ int main(int argc, char **argv) {
     CHECK_OK(esker_batch_from_data(NULL, 0, &copy, &error));
     CHECK(esker_batch_count(copy) == 0 && esker_batch_data(copy, &len) != NULL && len == 0);
     esker_batch_free(copy);
+
+    PHASE("a batch can be looked into, entry by entry");
+    esker_cf *cf = NULL;
+    size_t at = 0;
+    CHECK_OK(esker_cf_create(db, "family", NULL, &cf, &error));
+    esker_batch_clear(batch);
+    CHECK_STATUS(ESKER_NOT_FOUND, esker_batch_entry(batch, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, &at, &error));
+    CHECK_OK(esker_batch_put(batch, NULL, B("k"), B("v"), &error));
+    CHECK_OK(esker_batch_put(batch, cf, B(""), B(""), &error));
+    CHECK_OK(esker_batch_delete(batch, cf, B("gone"), &error));
+    CHECK_OK(esker_batch_delete_range(batch, NULL, B("a"), B("z"), &error));
+    CHECK(entry_is(batch, &at, ESKER_ENTRY_PUT, 0, "k", "v"));
+    CHECK(entry_is(batch, &at, ESKER_ENTRY_PUT, esker_cf_id(cf), "", ""));
+    CHECK(entry_is(batch, &at, ESKER_ENTRY_DELETE, esker_cf_id(cf), "gone", ""));
+    size_t last = at;
+    CHECK(entry_is(batch, &at, ESKER_ENTRY_DELETE_RANGE, 0, "a", "z"));
+    CHECK(at == esker_batch_size_bytes(batch));
+    CHECK_STATUS(ESKER_NOT_FOUND, esker_batch_entry(batch, at, NULL, NULL, NULL, NULL, NULL, NULL, NULL, &at, &error));
+    CHECK(at == 0);
+    CHECK_OK(esker_batch_entry(batch, last, NULL, NULL, NULL, &len, NULL, NULL, NULL, &at, &error));
+    CHECK(len == 1 && at == esker_batch_size_bytes(batch));
+    CHECK_STATUS(ESKER_INVALID_ARGUMENT,
+                 esker_batch_entry(batch, at + 1, NULL, NULL, NULL, NULL, NULL, NULL, NULL, &at, &error));
+    esker_cf_free(cf);
 
     PHASE("it belongs to no database");
     esker_batch_clear(batch);

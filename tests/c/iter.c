@@ -91,6 +91,12 @@ static void check_moves(esker_db *db) {
     CHECK_OK(esker_delete(db, NULL, B("d"), NULL, &error));
     MOVE(esker_iter_next(iter));
     AT("d", "4");
+
+    PHASE("until it is refreshed; then it stands nowhere and sees the present");
+    CHECK_OK(esker_iter_refresh(iter, &error));
+    AT(NULL, NULL);
+    MOVE(esker_iter_seek(iter, B("c")));
+    AT("c", "new");
     xtest_put(db, "d", "4");
     CHECK_OK(esker_delete(db, NULL, B("c"), NULL, &error));
     esker_iter_free(iter);

@@ -57,6 +57,27 @@ int main(int argc, char **argv) {
     CHECK_STATUS(ESKER_INVALID_ARGUMENT, esker_stats(db, "yaml", &text, &error));
     CHECK(text == NULL);
 
+    PHASE("one number by its name, and all the names");
+    esker_names *names = NULL;
+    CHECK_OK(esker_property_names(db, &names, &error));
+    CHECK(esker_names_count(names) > 10);
+    for (size_t i = 0; i < esker_names_count(names); i++) {
+        CHECK_OK(esker_property(db, esker_names_at(names, i), &text, &error));
+        esker_value_free(text);
+    }
+    esker_names_free(names);
+    CHECK_STATUS(ESKER_INVALID_ARGUMENT, esker_property(db, "latest_seqn", &text, &error));
+    CHECK(text == NULL);
+
+    PHASE("ranges have sizes");
+    uint64_t all = 0, half = 0, none = 99;
+    CHECK_OK(esker_approximate_size(db, NULL, NULL, 0, NULL, 0, &all, &error));
+    CHECK_OK(esker_approximate_size(db, NULL, NULL, 0, B("001500"), &half, &error));
+    CHECK_OK(esker_approximate_size(db, NULL, B("x"), NULL, 0, &none, &error));
+    CHECK(all > 10000 && half > all / 3 && half < all * 2 / 3 && none == 0);
+    CHECK_STATUS(ESKER_INVALID_ARGUMENT, esker_approximate_size(db, NULL, B("b"), B("a"), &all, &error));
+    CHECK(all == 0);
+
     PHASE("an open database is neither verified nor destroyed");
     CHECK_STATUS(ESKER_LOCKED, esker_verify(path, NULL, &text, &error));
     CHECK_STATUS(ESKER_LOCKED, esker_destroy(path, NULL, &error));

@@ -1,4 +1,4 @@
-/* Options: set, read and listed by name, for databases, families, writes and reads. */
+/* Options: set, read and listed by name, for databases, families, transactions, writes and reads. */
 #include "xtest.h"
 
 /* Every option of one kind reads back as a text that sets it again. */
@@ -35,6 +35,7 @@ int main(int argc, char **argv) {
     CHECK_ROUND_TRIP(write_options);
     CHECK_ROUND_TRIP(read_options);
     CHECK_ROUND_TRIP(cf_options);
+    CHECK_ROUND_TRIP(txn_options);
     CHECK(has_option("memory_budget") && has_option("create_if_missing") && !has_option(""));
 
     PHASE("a wrong value changes nothing");

@@ -16,6 +16,9 @@ int main(int argc, char **argv) {
     CHECK_OK(esker_delete(db, NULL, B("gone"), NULL, &error));
     CHECK_OK(esker_snapshot_new(db, &after, &error));
     CHECK(esker_snapshot_seqno(before) < esker_snapshot_seqno(after));
+    uint64_t latest = 0;
+    CHECK_OK(esker_latest_seqno(db, &latest, &error));
+    CHECK(latest == esker_snapshot_seqno(after) && latest == esker_snapshot_seqno(before) + 3);
     CHECK_PLAIN(ESKER_OK, esker_read_options_set_snapshot(then, before));
     CHECK(xtest_has(db, "key", "old", then) && xtest_has(db, "gone", "old", then));
     CHECK(xtest_has(db, "fresh", NULL, then));

@@ -273,7 +273,7 @@ impl Transaction {
     }
 
     fn read_all<K: AsRef<[u8]>>(&self, family: &Family, keys: &[K]) -> Result<Vec<Result<Option<Pinned>>>> {
-        self.open()?;
+        family.check_readable(Some(self.open()?.snapshot.view_seqno()))?;
         Ok(keys.iter().map(|key| self.read(family, key.as_ref())).collect())
     }
 

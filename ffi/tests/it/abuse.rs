@@ -24,6 +24,7 @@ const CANNOT_PANIC: &[&str] = &[
 ];
 
 const OK: u32 = 0;
+const NOT_FOUND: u32 = 1;
 const INVALID_ARGUMENT: u32 = 2;
 const CLOSED: u32 = 5;
 const BUFFER_TOO_SMALL: u32 = 15;
@@ -102,6 +103,10 @@ fn variants(prototype: &Prototype) -> Vec<Variant> {
                 variants.push(with(at, "SIZE_MAX", refused));
                 variants.push(with(at, "(size_t)PTRDIFF_MAX + 1", refused));
             }
+            "size_t" if parameter.name == "at" => {
+                variants.push(with(at, "SIZE_MAX", refused));
+                variants.push(with(at, "esker_batch_size_bytes(F.batch)", 1 << NOT_FOUND));
+            }
             "int32_t" => {
                 variants.push(with(at, "-1", refused));
                 variants.push(with(at, "INT32_MAX", refused));
@@ -116,6 +121,10 @@ fn variants(prototype: &Prototype) -> Vec<Variant> {
             "const esker_db *" => variants.push(with(at, "F.closed", 1 << CLOSED)),
             "esker_iter *" | "const esker_iter *" if !prototype.name.ends_with("_free") => {
                 variants.push(with(at, "F.dead_iter", 1 << CLOSED));
+            }
+            "esker_txn *" if !prototype.name.ends_with("_free") => {
+                variants.push(with(at, "F.dead_txn", 1 << CLOSED));
+                variants.push(with(at, "F.done_txn", refused));
             }
             "const esker_cf *" if prototype.returns == "esker_status" && !prototype.is_about_a_family() => {
                 variants.push(with(at, "F.cf", fine));
@@ -186,6 +195,7 @@ fn good(prototype: &Prototype, parameter: &Parameter) -> String {
             _ if kind.ends_with("_options") => format!("{kind}_new()"),
             "esker_cf" => fresh("fresh_cf()"),
             "esker_names" => fresh("fresh_names()"),
+            "esker_txn" => fresh("fresh_txn()"),
             "esker_iter" => fresh("fresh_iter()"),
             "esker_snapshot" => fresh("fresh_snapshot()"),
             "esker_value" => fresh("fresh_value()"),
@@ -199,12 +209,16 @@ fn good(prototype: &Prototype, parameter: &Parameter) -> String {
         ("const esker_cf *", _) if function == "esker_cf_drop" => "victim_cf()",
         ("const esker_cf *", _) if prototype.is_about_a_family() => "F.cf",
         ("const esker_cf *", _) => "NULL",
+        ("esker_txn *", _) if ["esker_txn_commit", "esker_txn_rollback"].contains(&function) => "victim_txn()",
         ("const char *", "path") => "F.sound",
         ("const char *", "name") if function.starts_with("esker_write_options") => "\"durability\"",
         ("const char *", "name") if function.starts_with("esker_read_options") => "\"fill_cache\"",
         ("const char *", "name") if function == "esker_cf_create" => "new_name()",
         ("const char *", "name") if function == "esker_cf_open" => "\"family\"",
         ("const char *", "name") if function.starts_with("esker_cf_") => "\"ttl_ms\"",
+        ("const char *", "name") if function.starts_with("esker_txn_") => "\"mode\"",
+        ("const char *", "value") if function.starts_with("esker_txn_") => "\"pessimistic\"",
+        ("const char *", "name") if function == "esker_property" => "\"latest_seqno\"",
         ("const char *", "name") => "\"memory_budget\"",
         ("const char *", "value") if function.starts_with("esker_write_options") => "\"sync\"",
         ("const char *", "value") if function.starts_with("esker_read_options") => "\"false\"",
@@ -219,9 +233,10 @@ fn good(prototype: &Prototype, parameter: &Parameter) -> String {
         ("uint8_t *", "buf") => "buf",
         ("size_t", "cap") => "sizeof buf",
         ("size_t", "max_entries") => "10",
-        ("size_t", "index") => "0",
+        ("size_t", "index" | "at") => "0",
         ("size_t", "n") => "1",
         ("size_t", _) if is_length(parameter) => "1",
+        ("uint64_t", _) => "UINT64_C(4102444800000)",
         ("int32_t", "durability") => "ESKER_DURABILITY_SYNC",
         ("esker_status", _) => "ESKER_OK",
         (kind, _) if is_output(kind) => return format!("&{name}"),
@@ -235,7 +250,7 @@ fn good(prototype: &Prototype, parameter: &Parameter) -> String {
 }
 
 fn is_output(kind: &str) -> bool {
-    kind.ends_with("**") || ["size_t *", "esker_status *"].contains(&kind)
+    kind.ends_with("**") || ["size_t *", "esker_status *", "int32_t *", "uint32_t *", "uint64_t *"].contains(&kind)
 }
 
 /// Writes one call and the checks after it.
@@ -288,7 +303,8 @@ fn after(variant: &Variant, outputs: &[&Parameter]) -> Vec<String> {
         match output.kind.as_str() {
             _ if !passed || !touched => {}
             "esker_status *" => lines.push(format!("CHECK({fine} || {name} == outcome);")),
-            "size_t *" => lines.push(format!("CHECK({fine} || {name} == 0);")),
+            kind if kind.starts_with("const") => lines.push(format!("CHECK({fine} || {name} == NULL);")),
+            kind if !kind.ends_with("**") => lines.push(format!("CHECK({fine} || {name} == 0);")),
             kind => {
                 let handle = kind.trim_end_matches(" **");
                 let end = if handle == "esker_db" {

@@ -33,6 +33,7 @@ programs!(
     options,
     shells,
     snapshot,
+    txn,
     version,
     write,
 );

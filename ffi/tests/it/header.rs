@@ -29,6 +29,11 @@ const SECTIONS: &[&str] = &[
     "family",
     "cf_options",
     "names",
+    "txn",
+    "txn_read",
+    "txn_write",
+    "txn_options",
+    "batch_entry",
     "multi_get",
     "iter_many",
     "maintenance",
@@ -49,6 +54,8 @@ const HANDLES: &[&str] = &[
     "options",
     "cf_options",
     "names",
+    "txn",
+    "txn_options",
 ];
 
 #[test]
