@@ -1,15 +1,15 @@
 //! [`Batch`]: writes that are applied together, to any column families. As a context manager it commits when the block ends, and
 //! discards what it holds when the block raises. As data it is bytes that can be kept, sent, looked at and applied elsewhere.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use esker::{BatchEntry, ColumnFamily, Db, ErrorKind, FamilyId, Kind, WriteBatch, WriteOptions};
 use pyo3::prelude::*;
-use pyo3::sync::MutexExt;
 use pyo3::types::{PyBytes, PyIterator, PyList};
 
 use crate::bytes::Bytes;
 use crate::errors::{detached, guarded, raise};
+use crate::exclusive::Exclusive;
 use crate::family::chosen;
 use crate::tree::Tree;
 
@@ -18,7 +18,7 @@ use crate::tree::Tree;
 pub struct Batch {
     home: Option<Home>,
     options: WriteOptions,
-    batch: Mutex<WriteBatch>,
+    batch: Exclusive<WriteBatch>,
 }
 
 /// Where a batch commits to. One that was made of bytes belongs to no database.
@@ -31,17 +31,12 @@ struct Home {
 impl Batch {
     pub fn new(db: &Arc<Db>, family: &ColumnFamily, options: WriteOptions) -> Batch {
         let home = Home { db: Arc::clone(db), family: family.clone() };
-        Batch { home: Some(home), options, batch: Mutex::default() }
+        Batch { home: Some(home), options, batch: Exclusive::default() }
     }
 
     /// Hands out what it holds; nobody changes it meanwhile.
     pub fn with<T>(&self, py: Python<'_>, work: impl FnOnce(&mut WriteBatch) -> PyResult<T>) -> PyResult<T> {
-        work(&mut self.lock(py))
-    }
-
-    fn lock(&self, py: Python<'_>) -> MutexGuard<'_, WriteBatch> {
-        // Lets go of the interpreter if it has to wait: a commit holds the lock and may be waiting for it.
-        self.batch.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
+        work(&mut *self.batch.take(py)?)
     }
 
     fn change<T>(&self, py: Python<'_>, change: impl FnOnce(&mut WriteBatch) -> esker::Result<T>) -> PyResult<T> {
@@ -74,7 +69,7 @@ impl Batch {
     fn from_bytes(data: &Bound<'_, PyAny>) -> PyResult<Batch> {
         let (py, data) = (data.py(), Bytes::of(data)?);
         let batch = guarded(py, || WriteBatch::from_data(&data))?;
-        Ok(Batch { home: None, options: WriteOptions::new(), batch: Mutex::new(batch) })
+        Ok(Batch { home: None, options: WriteOptions::new(), batch: Exclusive::new(batch) })
     }
 
     #[pyo3(signature = (key, value, *, family = None))]

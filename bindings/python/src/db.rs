@@ -12,6 +12,7 @@ use crate::batch::Batch;
 use crate::errors::{detached, guarded, raise};
 use crate::family::{self, ColumnFamily};
 use crate::options::{from_keywords, settings_dict, settings_docs, write_options};
+use crate::transaction::{Transaction, Wanted};
 use crate::tree::Tree;
 use crate::waiting::interruptible;
 
@@ -116,6 +117,30 @@ impl Db {
 
     fn drop_column_family(&self, family: &Bound<'_, PyAny>) -> PyResult<()> {
         family::drop(&self.db, family)
+    }
+
+    /// Begins a transaction, which sees all commits so far.
+    #[pyo3(signature = (*, isolation = None, mode = None, lock_timeout = None, durability = None))]
+    fn transaction(
+        &self,
+        py: Python<'_>,
+        isolation: Option<&str>,
+        mode: Option<&str>,
+        lock_timeout: Option<&Bound<'_, PyAny>>,
+        durability: Option<&str>,
+    ) -> PyResult<Transaction> {
+        Transaction::begin(py, &self.db, &Wanted { isolation, mode, lock_timeout, durability })
+    }
+
+    /// Runs `work` in a transaction, and again when it conflicts.
+    #[pyo3(signature = (work, *, retries = 10, **options))]
+    fn transact<'py>(
+        slf: Bound<'py, Self>,
+        work: Bound<'py, PyAny>,
+        retries: u32,
+        options: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("esker._transact")?.getattr("transact")?.call((slf, work, retries), options)
     }
 
     /// Applies a batch, which is unchanged and may be written again.

@@ -1,14 +1,12 @@
 //! [`EntryIterator`]: what `items()`, `keys()` and `values()` return. Entries are fetched in chunks, without the interpreter's
 //! lock, and handed out one by one from the chunk: crossing the border costs once per chunk, not once per entry.
 
-use std::sync::Mutex;
-
 use esker::Iter;
 use pyo3::prelude::*;
-use pyo3::sync::MutexExt;
 use pyo3::types::{PyBytes, PyTuple};
 
 use crate::errors::{detached, guarded};
+use crate::exclusive::Exclusive;
 
 /// The first chunk is small, for callers that want a few entries; each following one has twice the entries, up to a limit.
 const FIRST_ENTRIES: usize = 16;
@@ -27,7 +25,7 @@ pub enum Show {
 #[pyclass(frozen, module = "esker")]
 pub struct EntryIterator {
     show: Show,
-    state: Mutex<State>,
+    state: Exclusive<State>,
 }
 
 struct State {
@@ -58,7 +56,7 @@ impl EntryIterator {
             Ok(iter)
         })?;
         let state = State { iter, reverse, chunk: Vec::new(), start: 0, end: 0, entries: FIRST_ENTRIES };
-        Ok(EntryIterator { show, state: Mutex::new(state) })
+        Ok(EntryIterator { show, state: Exclusive::new(state) })
     }
 }
 
@@ -69,8 +67,7 @@ impl EntryIterator {
     }
 
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        // Lets go of the interpreter if it has to wait: whoever holds the lock may be waiting for it.
-        let mut state = self.state.lock_py_attached(py).unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut state = self.state.take(py)?;
         if state.start == state.end && !state.refill(py)? {
             return Ok(None);
         }

@@ -10,11 +10,13 @@ mod buffer;
 mod bytes;
 mod db;
 mod errors;
+mod exclusive;
 mod family;
 mod iterator;
 mod options;
 mod reader;
 mod snapshot;
+mod transaction;
 mod tree;
 mod waiting;
 
@@ -37,6 +39,8 @@ mod _esker {
     use iterator::EntryIterator;
     #[pymodule_export]
     use snapshot::Snapshot;
+    #[pymodule_export]
+    use transaction::Transaction;
     #[pymodule_export]
     use tree::Tree;
 

@@ -3,6 +3,7 @@
 use esker::WriteOptions;
 use esker::options::Setting;
 use pyo3::exceptions::PyTypeError;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyInt, PyString};
 
@@ -51,6 +52,19 @@ pub fn settings_docs<'py, T>(py: Python<'py>, settings: &[Setting<T>]) -> PyResu
         dict.set_item(setting.name, setting.doc)?;
     }
     Ok(dict)
+}
+
+/// A span of time in milliseconds, from seconds or a timedelta. More than can be counted is for ever.
+pub fn milliseconds(span: &Bound<'_, PyAny>) -> PyResult<u64> {
+    let seconds: f64 = match span.getattr_opt(intern!(span.py(), "total_seconds"))? {
+        Some(total_seconds) => total_seconds.call0()?.extract()?,
+        None => span.extract()?,
+    };
+    if seconds.is_nan() || seconds < 0.0 {
+        let message = format!("a span of time cannot be {seconds} seconds");
+        return Err(raise(span.py(), &esker::Error::new(esker::ErrorKind::InvalidArgument, message)));
+    }
+    Ok((seconds * 1000.0).ceil() as u64)
 }
 
 /// The options of one write.

@@ -134,10 +134,65 @@ def test_families(path: Path) -> None:
     run(main())
 
 
+def test_transactions(path: Path) -> None:
+    async def main() -> None:
+        async with await aio.open(path) as db:
+            users = await db.column_family("users", create=True)
+            async with await db.transaction() as t:
+                await t.put(b"a", b"1")
+                await t.put(b"u", b"2", family=users)
+                with pytest.raises(ZeroDivisionError), t.savepoint():
+                    await t.delete(b"a")
+                    await t.delete_range(b"u", b"v", family=users)
+                    assert not await t.contains(b"a")
+                    raise ZeroDivisionError
+                t.set_savepoint()
+                t.pop_savepoint()
+                assert await t.get(b"u", family=users) == b"2" and await t.get_for_update(b"z", 7) == 7
+                assert [key async for key in t] == [b"a"]
+                assert [item async for item in t.items(family=users)] == [(b"u", b"2")] and not t.finished
+            assert t.finished and "finished" in repr(t) and await db.get(b"a") == b"1"
+            with pytest.raises(ZeroDivisionError):
+                async with await db.transaction() as t:
+                    await t.put(b"a", b"never")
+                    raise ZeroDivisionError
+            t = await db.transaction(mode="pessimistic", lock_timeout=0)
+            await t.put(b"a", b"held")
+            other = await db.transaction(mode="pessimistic", lock_timeout=0.02)
+            with pytest.raises(esker.BusyError):
+                await other.put(b"a", b"waits")
+            await other.rollback()
+            await t.commit()
+            assert await db.get(b"a") == b"held"
+
+    run(main())
+
+
+def test_transact(path: Path) -> None:
+    async def add(t: aio.Transaction) -> int:
+        n = int(await t.get(b"n", b"0")) + 1
+        await t.put(b"n", b"%d" % n)
+        return n
+
+    async def main() -> None:
+        async with await aio.open(path) as db:
+            results = await asyncio.gather(*(db.transact(add, retries=1000) for _ in range(20)))
+            assert sorted(results) == list(range(1, 21)) and await db.get(b"n") == b"20"
+
+            async def conflict(t: aio.Transaction) -> None:
+                await add(t)
+                await db.put(b"n", b"changed")
+
+            with pytest.raises(esker.ConflictError):
+                await db.transact(conflict, retries=0)
+
+    run(main())
+
+
 def test_the_names_are_the_same() -> None:
     not_awaited = {"as_dict", "from_bytes"}  # one would wait in secret, the other makes a batch for `write`
     from_init = {"seqno", "name", "id", "clear", "set_savepoint", "rollback_to_savepoint", "pop_savepoint"}
-    for name in ("Db", "ColumnFamily", "Snapshot", "Batch"):
+    for name in ("Db", "ColumnFamily", "Snapshot", "Transaction", "Batch"):
         theirs = {n for n in dir(getattr(esker, name)) if not n.startswith("_")}
         own = set(dir(getattr(aio, name))) | from_init | not_awaited
         assert theirs <= own, (name, theirs - own)

@@ -4,13 +4,13 @@ from esker._entries import BatchEntry
 from esker._errors import BusyError, CancelledError, ClosedError, ConflictError, CorruptionError, Error, ForkedError
 from esker._errors import FormatError, InternalError, InvalidArgumentError, IoError, LockedError, NoSpaceError
 from esker._errors import NotFoundError, PoisonedError, ReadOnlyError, UnsupportedError
-from esker._esker import Batch, ColumnFamily, Db, EntryIterator, Snapshot, Tree, Value, __version__
+from esker._esker import Batch, ColumnFamily, Db, EntryIterator, Snapshot, Transaction, Tree, Value, __version__
 from esker._esker import destroy, open, option_names, verify
 
 # fmt: off
 __all__ = [
     "Batch", "BatchEntry", "BusyError", "CancelledError", "ClosedError", "ColumnFamily", "ConflictError", "CorruptionError",
     "Db", "EntryIterator", "Error", "ForkedError", "FormatError", "InternalError", "InvalidArgumentError", "IoError",
-    "LockedError", "NoSpaceError", "NotFoundError", "PoisonedError", "ReadOnlyError", "Snapshot", "Tree", "UnsupportedError",
-    "Value", "__version__", "destroy", "open", "option_names", "verify",
+    "LockedError", "NoSpaceError", "NotFoundError", "PoisonedError", "ReadOnlyError", "Snapshot", "Transaction", "Tree",
+    "UnsupportedError", "Value", "__version__", "destroy", "open", "option_names", "verify",
 ]

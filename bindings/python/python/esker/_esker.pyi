@@ -5,7 +5,8 @@ the name says so. Keys are ordered byte by byte. One handle may be used by any n
 """
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +25,7 @@ __all__ = [
     "Db",
     "EntryIterator",
     "Snapshot",
+    "Transaction",
     "Tree",
     "Value",
     "__version__",
@@ -390,6 +392,48 @@ class Db(Tree):
         >>> users.dropped, db.column_families()
         (True, ['default'])
         """
+    def transaction(
+        self,
+        *,
+        isolation: Literal["serializable", "snapshot"] | None = None,
+        mode: Literal["optimistic", "pessimistic"] | None = None,
+        lock_timeout: float | timedelta | None = None,
+        durability: Literal["sync", "buffered", "none"] | None = None,
+    ) -> Transaction:
+        """Begins a transaction: reads and writes that take effect together, as if nothing else had happened meanwhile.
+
+        ``"serializable"``, the default: whatever it read, found or not, keys or stretches of keys, must be unchanged when it
+        commits. ``"snapshot"``: only what it wrote. ``"optimistic"``, the default: a conflict is a `ConflictError` of the commit,
+        and the transaction should be done again; `transact` does that. ``"pessimistic"``: it locks the keys that it writes or
+        reads for update; others wait for them, at most `lock_timeout` seconds (1 by default), then get a `BusyError`.
+
+        >>> db[b"seats"] = b"2"
+        >>> with db.transaction() as t:
+        ...     t[b"seats"] = b"%d" % (int(t[b"seats"]) - 1)
+        >>> db[b"seats"]
+        b'1'
+        """
+    def transact(
+        self,
+        work: Callable[[Transaction], _T],
+        *,
+        retries: int = 10,
+        isolation: Literal["serializable", "snapshot"] | None = None,
+        mode: Literal["optimistic", "pessimistic"] | None = None,
+        lock_timeout: float | timedelta | None = None,
+        durability: Literal["sync", "buffered", "none"] | None = None,
+    ) -> _T:
+        """Calls `work` with a transaction, commits it and returns what `work` returned. After a conflict everything is done
+        again, up to `retries` times, then `ConflictError` is raised; `work` may run more than once. What it raises goes through,
+        rolled back.
+
+        >>> def visit(t: esker.Transaction) -> int:
+        ...     visits = int(t.get(b"visits", b"0")) + 1
+        ...     t[b"visits"] = b"%d" % visits
+        ...     return visits
+        >>> db.transact(visit), db.transact(visit)
+        (1, 2)
+        """
     def write(self, batch: Batch, *, durability: Literal["sync", "buffered", "none"] | None = None) -> None:
         """Applies a batch, whoever made it, and leaves it as it is: it may be written again.
 
@@ -429,7 +473,7 @@ class Db(Tree):
 
 @final
 class ColumnFamily(Tree):
-    """A named tree of keys within a database, with options of its own. Batches and snapshots span families.
+    """A named tree of keys within a database, with options of its own. Batches, snapshots and transactions span families.
 
     A handle needs no closing and keeps the database open as long as it lives, unless that is closed.
 
@@ -561,6 +605,149 @@ class Snapshot:
     def __enter__(self) -> Snapshot: ...
     def __exit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None, /
+    ) -> None: ...
+
+@final
+class Transaction:
+    """Reads and writes that take effect together. It sees the database as it was when it began, and its own writes. Leaving a
+    ``with`` block commits, unless the block raised: then nothing is written. What ends it by hand is `commit` or `rollback`; one
+    that is dropped is rolled back. It should be short: while it lives, its keys stay locked and old values keep their space.
+
+    Calls go to the default column family unless `family` says otherwise, by handle or name. Any call in a pessimistic transaction
+    may raise `BusyError` after waiting for a key, and `ConflictError` where waiting would never end: roll back, so that the other
+    one can go on.
+
+    >>> db[b"alice"], db[b"bob"] = b"10", b"0"
+    >>> with db.transaction() as t:
+    ...     amount = int(t[b"alice"])
+    ...     t[b"alice"] = b"%d" % (amount - 7)
+    ...     t[b"bob"] = b"%d" % (int(t[b"bob"]) + 7)
+    >>> db.multi_get([b"alice", b"bob"])
+    [b'3', b'7']
+    >>> first, second = db.transaction(), db.transaction()
+    >>> for t in (first, second):
+    ...     t[b"bob"] = b"%d" % (int(t[b"bob"]) + 1)
+    >>> first.commit()
+    >>> second.commit()
+    Traceback (most recent call last):
+    esker._errors.ConflictError: ...
+    """
+
+    @property
+    def finished(self) -> bool:
+        """Whether it was committed or rolled back; all else it can do then is to raise `InvalidArgumentError`.
+
+        >>> t = db.transaction()
+        >>> t.rollback()
+        >>> t.finished
+        True
+        """
+    @overload
+    def get(self, key: Buffer, default: None = None, *, family: Tree | str | None = None) -> bytes | None: ...
+    @overload
+    def get(self, key: Buffer, default: _T, *, family: Tree | str | None = None) -> bytes | _T:
+        """The value of `key` as the transaction sees it, or `default`."""
+    @overload
+    def get_for_update(self, key: Buffer, default: None = None, *, family: Tree | str | None = None) -> bytes | None: ...
+    @overload
+    def get_for_update(self, key: Buffer, default: _T, *, family: Tree | str | None = None) -> bytes | _T:
+        """The value of `key`, for a write that depends on it. Optimistic: it must be unchanged at the commit, whatever the
+        isolation. Pessimistic: locks the key and reads what was committed last, which nobody else can change from here on.
+
+        >>> with db.transaction(mode="pessimistic", lock_timeout=5) as t:
+        ...     seats = int(t.get_for_update(b"seats", b"3"))
+        ...     t.put(b"seats", b"%d" % (seats - 1))
+        >>> db[b"seats"]
+        b'2'
+        """
+    def get_view(self, key: Buffer, *, family: Tree | str | None = None) -> memoryview | None:
+        """As in `Tree.get_view`."""
+    def multi_get(self, keys: Iterable[Buffer], *, family: Tree | str | None = None) -> list[bytes | None]:
+        """As in `Tree.multi_get`."""
+    def __getitem__(self, key: Buffer, /) -> bytes: ...
+    def __contains__(self, key: Buffer, /) -> bool: ...
+    def __iter__(self) -> Iterator[bytes]: ...
+    def items(
+        self,
+        *,
+        start: Buffer | None = None,
+        stop: Buffer | None = None,
+        prefix: Buffer | None = None,
+        reverse: bool = False,
+        family: Tree | str | None = None,
+    ) -> EntryIterator[tuple[bytes, bytes]]:
+        """As in `Tree.items`: what the transaction sees when the iterator is made. Under ``"serializable"`` the stretch that was
+        walked must be unchanged at the commit, keys that were not there included.
+
+        >>> with db.transaction() as t:
+        ...     t.put(b"user/1", b"Ada")
+        ...     list(t.items(prefix=b"user/"))
+        [(b'user/1', b'Ada')]
+        """
+    def keys(
+        self,
+        *,
+        start: Buffer | None = None,
+        stop: Buffer | None = None,
+        prefix: Buffer | None = None,
+        reverse: bool = False,
+        family: Tree | str | None = None,
+    ) -> EntryIterator[bytes]:
+        """As in `Tree.keys`."""
+    def values(
+        self,
+        *,
+        start: Buffer | None = None,
+        stop: Buffer | None = None,
+        prefix: Buffer | None = None,
+        reverse: bool = False,
+        family: Tree | str | None = None,
+    ) -> EntryIterator[bytes]:
+        """As in `Tree.values`."""
+    def put(self, key: Buffer, value: Buffer, *, family: Tree | str | None = None) -> None:
+        """As in `Tree.put`, when the transaction commits; it sees its own writes before."""
+    def delete(self, key: Buffer, *, family: Tree | str | None = None) -> None:
+        """As in `Tree.delete`."""
+    def delete_range(self, start: Buffer, stop: Buffer, *, family: Tree | str | None = None) -> None:
+        """As in `Tree.delete_range`. A pessimistic transaction takes no locks for it: its commit waits for keys in the range."""
+    def __setitem__(self, key: Buffer, value: Buffer, /) -> None: ...
+    def __delitem__(self, key: Buffer, /) -> None:
+        """Removes `key`; `KeyError` if it is not there. `delete` reads nothing, and so conflicts less."""
+    def savepoint(self) -> Savepoint[Transaction]:
+        """A block of writes that are taken back if it raises. What it read stays read, what it locked stays locked.
+
+        >>> with db.transaction() as t:
+        ...     t.put(b"a", b"1")
+        ...     try:
+        ...         with t.savepoint():
+        ...             t.put(b"b", b"2")
+        ...             raise ValueError("changed my mind")
+        ...     except ValueError:
+        ...         pass
+        >>> list(db)
+        [b'a']
+        """
+    def set_savepoint(self) -> None:
+        """Remembers what was written so far. Savepoints nest."""
+    def rollback_to_savepoint(self) -> None:
+        """Takes back what was written since the latest savepoint, and forgets that. `NotFoundError` if there is none."""
+    def pop_savepoint(self) -> None:
+        """Forgets the latest savepoint and keeps what was written. `NotFoundError` if there is none."""
+    def commit(self) -> None:
+        """Makes the writes take effect, all at once. Whatever comes of it, the transaction is finished. `ConflictError` if a commit
+        since it began touched what it depends on: nothing was written, and it can be done again."""
+    def rollback(self) -> None:
+        """Ends it without a trace.
+
+        >>> t = db.transaction()
+        >>> t.put(b"k", b"v")
+        >>> t.rollback()
+        >>> b"k" in db
+        False
+        """
+    def __enter__(self) -> Transaction: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None, /
     ) -> None: ...
 
 @final

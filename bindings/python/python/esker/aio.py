@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import itertools
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from os import PathLike
 from pathlib import Path
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     _Durability = Literal["sync", "buffered", "none"]
 
-__all__ = ["Batch", "ColumnFamily", "Db", "EntryIterator", "Snapshot", "Tree", "destroy", "open", "verify"]
+__all__ = ["Batch", "ColumnFamily", "Db", "EntryIterator", "Snapshot", "Transaction", "Tree", "destroy", "open", "verify"]
 
 _T = TypeVar("_T")
 _CHUNK = 256
@@ -84,9 +84,9 @@ class EntryIterator(Generic[_T]):
 
 
 class _Reader:
-    """What a tree and a snapshot have in common. `chosen` is what a snapshot takes besides: `family=`."""
+    """What can be read from. `chosen` is what a snapshot and a transaction take besides: `family=`."""
 
-    def __init__(self, inner: esker.Tree | esker.Snapshot, executor: Executor | None) -> None:
+    def __init__(self, inner: esker.Tree | esker.Snapshot | esker.Transaction, executor: Executor | None) -> None:
         self._reader: Any = inner
         self._executor = executor
 
@@ -192,6 +192,21 @@ class Db(Tree):
         blocking = batch.blocking if isinstance(batch, Batch) else batch
         await _run(self._executor, lambda: self.blocking.write(blocking, durability=durability))
 
+    async def transaction(self, **options: Any) -> Transaction:
+        return Transaction(await _run(self._executor, lambda: self.blocking.transaction(**options)), self._executor)
+
+    async def transact(self, work: Callable[[Transaction], Awaitable[_T]], *, retries: int = 10, **options: Any) -> _T:
+        """`esker.Db.transact`, with a `work` that is awaited."""
+        while True:
+            try:
+                async with await self.transaction(**options) as transaction:
+                    result = await work(transaction)
+                return result
+            except esker.ConflictError:
+                if retries == 0:
+                    raise
+                retries -= 1
+
     async def flush(self) -> None:
         await _run(self._executor, self.blocking.flush)
 
@@ -254,6 +269,57 @@ class Snapshot(_Reader):
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+
+class Transaction(_Reader):
+    """`esker.Transaction`, awaitable: its writes may wait for keys. One call at a time."""
+
+    def __init__(self, transaction: esker.Transaction, executor: Executor | None) -> None:
+        super().__init__(transaction, executor)
+        self.blocking = transaction
+
+    @property
+    def finished(self) -> bool:
+        return self.blocking.finished
+
+    async def get_for_update(self, key: Buffer, default: Any = None, **chosen: Any) -> Any:
+        return await _run(self._executor, lambda: self.blocking.get_for_update(key, default, **_blocking(chosen)))
+
+    async def put(self, key: Buffer, value: Buffer, **chosen: Any) -> None:
+        await _run(self._executor, lambda: self.blocking.put(key, value, **_blocking(chosen)))
+
+    async def delete(self, key: Buffer, **chosen: Any) -> None:
+        await _run(self._executor, lambda: self.blocking.delete(key, **_blocking(chosen)))
+
+    async def delete_range(self, start: Buffer, stop: Buffer, **chosen: Any) -> None:
+        await _run(self._executor, lambda: self.blocking.delete_range(start, stop, **_blocking(chosen)))
+
+    def set_savepoint(self) -> None:
+        self.blocking.set_savepoint()
+
+    def rollback_to_savepoint(self) -> None:
+        self.blocking.rollback_to_savepoint()
+
+    def pop_savepoint(self) -> None:
+        self.blocking.pop_savepoint()
+
+    def savepoint(self) -> Savepoint[Transaction]:
+        return Savepoint(self)
+
+    async def commit(self) -> None:
+        await _run(self._executor, self.blocking.commit)
+
+    async def rollback(self) -> None:
+        await _run(self._executor, self.blocking.rollback)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        await _run(self._executor, lambda: self.blocking.__exit__(kind, None, None))
+
+    def __repr__(self) -> str:
+        return f"<aio of {self.blocking!r}>"
 
 
 def _blocking(keywords: dict[str, Any]) -> dict[str, Any]:
