@@ -235,8 +235,10 @@ impl Iter {
             self.sources.merged.seek(&internal::seek_key(&from, SeqNo::MAX));
         }
         self.find_forward(Some(from))?;
-        if let Some(scan) = &self.scan {
-            scan.reached_up(self.seen_up_to());
+        match &self.scan {
+            Some(scan) if self.valid => scan.reached_up(&self.key),
+            Some(scan) => scan.reached_end(self.end()),
+            None => {}
         }
         Ok(())
     }

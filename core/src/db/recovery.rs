@@ -22,7 +22,7 @@ use crate::db::family::Family;
 use crate::db::flushing::{self, Waiting};
 use crate::db::health::Health;
 use crate::db::open::manifest_options;
-use crate::db::state::{CommitState, RecoveryReport, Shared};
+use crate::db::state::{CommitState, RecoveryReport, Shared, cache_capacity};
 use crate::env::filename::FileKind;
 use crate::env::fs::FileLock;
 use crate::error::{Error, ErrorKind, Result};
@@ -193,6 +193,8 @@ fn assemble(
         background: Background::new(env.executor),
         sync_queue: Default::default(),
         key_locks: Default::default(),
+        write_set_charge: AtomicU64::new(0),
+        charging: Mutex::new(()),
         visible: AtomicU64::new(0),
         numbers: Arc::clone(numbers),
         segment_wanted: AtomicBool::new(false),
@@ -209,11 +211,6 @@ fn assemble(
         lock: Mutex::new(Some(lock)),
         env,
     }))
-}
-
-/// Half the budget is for memtables; blocks get the rest.
-fn cache_capacity(options: &Options) -> u64 {
-    options.memory_budget / 2
 }
 
 fn make_family(

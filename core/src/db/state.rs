@@ -4,6 +4,7 @@
 //! Take a lock only while holding locks that stand above it here:
 //!
 //! 0. `Shared::family_changes`: one family is created or dropped at a time; held across the sync and the edit that takes
+//!    and `Shared::charging`: one change of the block cache's capacity at a time
 //! 1. `Shared::commit`: one writer at a time; held across a WAL append, never across a sync
 //! 2. `Shared::manifest`: one edit at a time; held across the MANIFEST's I/O
 //! 3. `Background::state`: who runs what; never across I/O
@@ -64,6 +65,11 @@ pub struct CommitState {
     pub recent: RecentWrites,
 }
 
+/// Half the budget is for memtables; blocks get the rest, but for what write sets take.
+pub fn cache_capacity(options: &Options) -> u64 {
+    options.memory_budget / 2
+}
+
 /// What opening found in the log.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RecoveryReport {
@@ -89,6 +95,9 @@ pub struct Shared {
     pub sync_queue: SyncQueue,
     /// The keys that pessimistic transactions hold.
     pub key_locks: KeyLocks,
+    /// Bytes that the block cache has given up for write sets. Changed under `charging`.
+    pub write_set_charge: AtomicU64,
+    pub charging: Mutex<()>,
     /// Every commit up to this number is visible to new reads.
     pub visible: AtomicU64,
     /// Gives numbers to new files.
@@ -154,6 +163,20 @@ impl Shared {
     pub fn transactions_and_their_bytes(&self) -> (u64, u64) {
         let commit = self.commit.lock();
         (commit.recent.transactions() as u64, commit.recent.bytes() as u64)
+    }
+
+    /// Lets the block cache give way to the write sets, if they no longer take `seen` bytes. The caller holds no lock.
+    pub fn charge_write_sets(&self, seen: u64) {
+        if seen == self.write_set_charge.load(Ordering::Relaxed) {
+            return;
+        }
+        let _one_at_a_time = self.charging.lock();
+        // Looked at again: of two that come here, the later one must leave what is so now.
+        let bytes = self.commit.lock().recent.charge();
+        self.write_set_charge.store(bytes, Ordering::Relaxed);
+        if self.health.check_open().is_ok() {
+            self.tables().blocks().set_capacity(cache_capacity(&self.options).saturating_sub(bytes));
+        }
     }
 
     /// How long to wait for a key, and what ends it early.

@@ -234,6 +234,7 @@ fn memory(shared: &Shared) -> Vec<(&'static str, StatValue)> {
         ("memtable_bytes", active as u64),
         ("immutable_memtables", waiting as u64),
         ("immutable_memtable_bytes", immutable as u64),
+        ("block_cache_capacity_bytes", tables.blocks().capacity_bytes()),
         ("block_cache_bytes", tables.blocks().used_bytes()),
         ("block_cache_hits_total", tables.blocks().hits()),
         ("block_cache_misses_total", tables.blocks().misses()),

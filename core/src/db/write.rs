@@ -58,7 +58,7 @@ pub fn commit(shared: &Shared, request: &CommitRequest<'_>) -> Result<()> {
         return if request.durability == Durability::Sync { sync(shared) } else { Ok(()) };
     }
     check_families(shared, request.batch)?;
-    let last = {
+    let (last, charge) = {
         let (mut commit, _place) = admit(shared, request)?;
         // Once more: a family may have been dropped while this waited. From here on it cannot.
         check_families(shared, request.batch)?;
@@ -70,8 +70,9 @@ pub fn commit(shared: &Shared, request: &CommitRequest<'_>) -> Result<()> {
             (commit, _) = admit(shared, request)?;
         }
         reserve_memory(shared, request.batch)?;
-        append_and_apply(shared, &mut commit, request)?
+        (append_and_apply(shared, &mut commit, request)?, commit.recent.charge())
     };
+    shared.charge_write_sets(charge);
     let batch = request.batch;
     shared.counters.writes.add(u64::from(batch.count()));
     shared.counters.write_bytes.add(batch.size_bytes() as u64);

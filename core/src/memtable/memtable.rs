@@ -142,7 +142,7 @@ impl Memtable {
     }
 
     /// Whether `touches` says so of the start and end of any range deletion above `since`.
-    pub fn any_range_deleted_since(&self, since: SeqNo, touches: impl Fn(&[u8], &[u8]) -> bool) -> bool {
+    pub fn any_range_deleted_since(&self, since: SeqNo, touches: impl FnMut(&[u8], &[u8]) -> bool) -> bool {
         self.ranges.any_since(since, touches)
     }
 

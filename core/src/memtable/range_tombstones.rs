@@ -140,7 +140,7 @@ impl RangeTombstones {
     }
 
     /// Whether `touches` says so of the start and end of any deletion above `since`. Newest first.
-    pub fn any_since(&self, since: SeqNo, touches: impl Fn(&[u8], &[u8]) -> bool) -> bool {
+    pub fn any_since(&self, since: SeqNo, mut touches: impl FnMut(&[u8], &[u8]) -> bool) -> bool {
         let newest_first = (0..self.len()).rev().filter_map(|index| self.slot(index));
         newest_first.take_while(|slot| slot.seqno > since).any(|slot| touches(&slot.start, &slot.end))
     }

@@ -364,17 +364,16 @@ impl Open {
 
     /// What no other commit may have written to.
     fn unchanged(&self, isolation: Isolation) -> Result<ReadSet> {
-        let mut set = self.reads.with(|set| {
-            if set.was_widened() {
-                self.shared.counters.read_sets_widened.bump();
-            }
-            std::mem::replace(set, ReadSet::new(0))
-        });
+        let mut set = self.reads.with(|set| std::mem::replace(set, ReadSet::new(0)));
         if isolation == Isolation::Snapshot {
             set.lift_limit();
             // A key that was locked and then read in its latest state cannot be a lost update.
             let read_for_update = |family, key: &[u8]| self.locked.get(&(family, key.to_vec())) == Some(&true);
             self.own.add_to(&mut set, read_for_update)?;
+        }
+        set.settle();
+        if set.was_widened() {
+            self.shared.counters.read_sets_widened.bump();
         }
         Ok(set)
     }
@@ -390,8 +389,12 @@ impl Drop for Open {
             let keys: Vec<FamilyKey> = self.locked.drain().map(|(key, _)| key).collect();
             self.shared.key_locks.release(owner, &keys);
         }
-        let unneeded = self.shared.commit.lock().recent.unregister(self.snapshot.view_seqno());
+        let (unneeded, charge) = {
+            let mut commit = self.shared.commit.lock();
+            (commit.recent.unregister(self.snapshot.view_seqno()), commit.recent.charge())
+        };
         drop(unneeded);
+        self.shared.charge_write_sets(charge);
     }
 }
 
