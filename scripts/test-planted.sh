@@ -20,6 +20,10 @@ planted=(
   "skip-range-validation:histories"
   "validate-before-lock:histories::threaded_serializable"
   "forget-absent-reads:histories::interleaved_serializable"
+  "flush-out-of-order:crash::writes_alternate"
+  "split-unlogged-flush:crash::unlogged_batches"
+  "forget-idle-families:families::an_idle_family"
+  "forget-readers-of-dropped:families::snapshots_and_iterators"
 )
 
 caught=0

@@ -172,7 +172,7 @@ fn make_order_safe(shared: &Shared, done: &Flushed, edit: &mut VersionEdit) -> R
         let logged = commit.wal.as_ref().map_or(SeqNo::ZERO, |wal| wal.last_seqno());
         (oldest.is_some_and(|oldest| oldest <= through), logged)
     };
-    if left_behind {
+    if left_behind && !cfg!(planted = "flush-out-of-order") {
         write::sync_through(shared, logged.min(through))?;
         edit.synced_through = shared.wal_synced_seqno();
     }
@@ -184,7 +184,10 @@ fn note_progress(shared: &Shared, done: &Flushed, edit: &mut VersionEdit) {
     // Under the lock no commit is between its number and its memtable.
     let commit = shared.commit.lock();
     let given = commit.next_seqno.saturating_prev();
-    let families = shared.all_families();
+    let mut families = shared.all_families();
+    if cfg!(planted = "forget-idle-families") {
+        families.retain(|family| done.iter().any(|(id, _)| *id == family.id));
+    }
     let through = |family: &Arc<Family>| oldest_unflushed(family, done).map_or(given, SeqNo::saturating_prev);
     edit.flushed_seqno = families.iter().map(|family| (family.id, through(family))).collect();
     let all = edit.flushed_seqno.iter().map(|(_, seqno)| *seqno).min().unwrap_or_default();

