@@ -22,4 +22,5 @@ pub mod retention;
 pub mod score;
 #[cfg(test)]
 mod simulation;
+pub mod tiered;
 pub mod writer;

@@ -7,7 +7,7 @@ use crate::compaction::collapse::Collapse;
 use crate::compaction::flush::flush;
 use crate::compaction::lab::{Answer, Lab, Written, answer, appended};
 use crate::compaction::manual::{RangeCompaction, Step};
-use crate::compaction::options::{CompactionOptions, CompressedLevels};
+use crate::compaction::options::{CompactionOptions, CompressedLevels, Style};
 use crate::compaction::plan::Claims;
 use crate::compaction::retention::LiveViews;
 use crate::compaction::writer::OutputPlace;
@@ -41,6 +41,7 @@ impl World {
             base_size_bytes: 1000 << rng.below(4),
             size_multiplier: 2 + rng.below(3),
             target_file_size_bytes: 200 << rng.below(4),
+            style: [Style::Leveled, Style::Tiered][rng.below(2) as usize],
             compressed: [CompressedLevels::None, CompressedLevels::BelowBase, CompressedLevels::All]
                 [rng.below(3) as usize],
         };

@@ -16,6 +16,16 @@ pub enum CompressedLevels {
     All,
 }
 
+/// Which tables are merged when.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Style {
+    /// Levels of growing size, each a sorted run that is merged into bit by bit (`picker`).
+    #[default]
+    Leveled,
+    /// Sorted runs that are merged whole when they are of similar size (`tiered`).
+    Tiered,
+}
+
 /// How the tree of a family is kept in shape.
 #[derive(Clone, Debug)]
 pub struct CompactionOptions {
@@ -27,6 +37,8 @@ pub struct CompactionOptions {
     pub size_multiplier: u64,
     /// Nominal size of an output table.
     pub target_file_size_bytes: u64,
+    /// Which tables are merged when.
+    pub style: Style,
     /// Which levels are compressed.
     pub compressed: CompressedLevels,
 }
@@ -61,6 +73,7 @@ impl Default for CompactionOptions {
             base_size_bytes: 4000,
             size_multiplier: 10,
             target_file_size_bytes: 1000,
+            style: Style::Leveled,
             compressed: CompressedLevels::None,
         }
     }

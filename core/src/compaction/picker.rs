@@ -19,7 +19,7 @@
 
 use std::cmp::Ordering;
 
-use crate::compaction::options::CompactionOptions;
+use crate::compaction::options::{CompactionOptions, Style};
 use crate::compaction::plan::{Beneath, Claims, Compaction};
 use crate::compaction::score::{LevelLoad, Loads, Targets};
 use crate::key::family::FamilyId;
@@ -50,6 +50,9 @@ impl Picker<'_> {
     pub fn pick(&self) -> Option<Compaction> {
         let loads = self.loads();
         let targets = Targets::of(&loads, self.options);
+        if self.options.style == Style::Tiered {
+            return self.pick_tiered(&targets).or_else(|| self.pick_cleaning(&targets));
+        }
         let due = targets.due(&loads, self.options);
         let from_level = |level| match level {
             Level::ZERO => self.pick_l0(&targets),
@@ -61,6 +64,10 @@ impl Picker<'_> {
     /// About how many bytes compactions must still write before nothing is due.
     pub fn debt_bytes(&self) -> u64 {
         let loads = self.loads();
+        if self.options.style == Style::Tiered {
+            let next = self.pick_tiered(&Targets::of(&loads, self.options));
+            return next.map_or(0, |compaction| compaction.input_bytes());
+        }
         Targets::of(&loads, self.options).debt_bytes(&loads, self.options)
     }
 

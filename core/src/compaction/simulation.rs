@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 
 use crate::compaction::manual::{RangeCompaction, Step};
-use crate::compaction::options::{CompactionOptions, CompressedLevels};
+use crate::compaction::options::{CompactionOptions, CompressedLevels, Style};
 use crate::compaction::picker::Picker;
 use crate::compaction::plan::{Claims, Compaction};
 use crate::env::filename::FileNumber;
@@ -52,6 +52,7 @@ impl Tree {
             size_multiplier: 2 + rng.below(3),
             target_file_size_bytes: 200 << rng.below(3),
             compressed: [CompressedLevels::None, CompressedLevels::BelowBase][rng.below(2) as usize],
+            style: [Style::Leveled, Style::Tiered][rng.below(2) as usize],
         };
         Tree {
             rng,

@@ -2,7 +2,7 @@
 
 use crate::compaction::job::{self, JobContext, Outcome};
 use crate::compaction::manual::{RangeCompaction, Step};
-use crate::compaction::options::{CompactionOptions, CompressedLevels};
+use crate::compaction::options::{CompactionOptions, CompressedLevels, Style};
 use crate::compaction::picker::Picker;
 use crate::compaction::plan::{Claims, Compaction};
 use crate::compaction::writer::OutputPlace;
@@ -141,6 +141,10 @@ pub fn compaction_options(options: &Options, family: &FamilyOptions) -> Compacti
         base_size_bytes: options.level_base_size,
         size_multiplier: u64::from(options.level_size_multiplier),
         target_file_size_bytes: options.target_file_size,
+        style: match family.compaction_style.unwrap_or(options.compaction_style) {
+            options::CompactionStyle::Leveled => Style::Leveled,
+            options::CompactionStyle::Tiered => Style::Tiered,
+        },
         compressed: match family.compression.unwrap_or(options.compression) {
             options::Compression::Auto => CompressedLevels::BelowBase,
             options::Compression::None => CompressedLevels::None,

@@ -24,6 +24,16 @@ pub enum Compression {
     Lz4,
 }
 
+/// Which tables are merged when.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum CompactionStyle {
+    /// Levels of growing size: reads look at few tables, little space is wasted, writes are rewritten more often.
+    #[default]
+    Leveled,
+    /// Sorted runs, merged when they are of similar size: writes are rewritten less, reads and space cost more.
+    Tiered,
+}
+
 /// How WAL bytes reach the kernel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum WalIo {
@@ -56,6 +66,8 @@ pub struct Options {
     pub memory_budget: u64,
     /// How tables are compressed.
     pub compression: Compression,
+    /// Which tables are merged when.
+    pub compaction_style: CompactionStyle,
     /// Bloom filter bits per key; 0 for no filters.
     pub filter_bits_per_key: u32,
     /// A write that would wait longer than this returns `Busy`.
@@ -107,6 +119,7 @@ impl Default for Options {
             durability: Durability::Buffered,
             memory_budget: 256 * MIB,
             compression: Compression::Auto,
+            compaction_style: CompactionStyle::Leveled,
             filter_bits_per_key: 10,
             stall_timeout_ms: 60_000,
             wal_segment_size: 16 * MIB,
@@ -235,6 +248,22 @@ pub(super) fn parse_compression(text: &str) -> Result<Compression, String> {
     }
 }
 
+pub(super) fn show_style(value: CompactionStyle) -> String {
+    match value {
+        CompactionStyle::Leveled => "leveled",
+        CompactionStyle::Tiered => "tiered",
+    }
+    .to_owned()
+}
+
+pub(super) fn parse_style(text: &str) -> Result<CompactionStyle, String> {
+    match text {
+        "leveled" => Ok(CompactionStyle::Leveled),
+        "tiered" => Ok(CompactionStyle::Tiered),
+        _ => Err("leveled or tiered".to_owned()),
+    }
+}
+
 fn show_wal_io(value: WalIo) -> String {
     match value {
         WalIo::Auto => "auto",
@@ -262,6 +291,7 @@ static SETTINGS: &[Setting<Options>] = &[
     setting!(durability, EVERYONE, "sync | buffered | none", "What a write survives unless it says otherwise: a power cut, the death of the process, or nothing until the next flush.", |v: Durability| v.name().to_owned(), Durability::parse),
     setting!(memory_budget, EVERYONE, "size, 1MiB to 1024GiB", "Memory for memtables (at most half), cached blocks, indexes and filters.", size, |t| parse_size(t, MIB, 1024 * GIB)),
     setting!(compression, EVERYONE, "auto | none | lz4", "Compression of tables: auto is none for flushes and level 1, LZ4 below.", show_compression, parse_compression),
+    setting!(compaction_style, EVERYONE, "leveled | tiered", "Which tables are merged when: leveled reads fast and wastes little space, tiered rewrites less.", show_style, parse_style),
     setting!(filter_bits_per_key, EVERYONE, "0 to 32", "Bloom filter bits per key; 0 writes no filters.", show_number, |t| number_u32(t, 0, 32)),
     setting!(stall_timeout_ms, EVERYONE, "milliseconds, 0 to 86400000", "A write that would wait longer than this for background work returns BUSY.", show_number, |t| parse_number(t, 0, 86_400_000)),
     setting!(wal_segment_size, EVERYONE, "size, 64KiB to 1GiB", "Nominal size of a WAL segment; a larger batch gets a segment of its own.", size, |t| parse_size(t, 64 * KIB, GIB)),

@@ -4,7 +4,9 @@
 //! Plain data; any thread.
 
 use crate::error::Result;
-use crate::options::database::{Compression, parse_compression, show_compression};
+use crate::options::database::{
+    CompactionStyle, Compression, parse_compression, parse_style, show_compression, show_style,
+};
 use crate::options::settings::{self, Setting};
 use crate::options::value::{parse_number, parse_size, size};
 
@@ -22,6 +24,8 @@ const MAX_TTL_MS: u64 = 100 * 365 * 86_400_000;
 pub struct FamilyOptions {
     /// How its tables are compressed.
     pub compression: Option<Compression>,
+    /// Which of its tables are merged when.
+    pub compaction_style: Option<CompactionStyle>,
     /// Bloom filter bits per key; 0 for no filters.
     pub filter_bits_per_key: Option<u32>,
     /// Nominal size of a data block in bytes, uncompressed.
@@ -123,6 +127,14 @@ static FAMILY_SETTINGS: &[Setting<FamilyOptions>] = &[
         expert: false,
         get: |o| or_default(o.compression, show_compression),
         set: |o, text| parse_or_default(text, parse_compression).map(|value| o.compression = value),
+    },
+    Setting {
+        name: "compaction_style",
+        takes: "default | leveled | tiered",
+        doc: "Which of the family's tables are merged when; default is the database's.",
+        expert: false,
+        get: |o| or_default(o.compaction_style, show_style),
+        set: |o, text| parse_or_default(text, parse_style).map(|value| o.compaction_style = value),
     },
     Setting {
         name: "filter_bits_per_key",

@@ -10,7 +10,7 @@ pub mod transaction;
 pub mod value;
 pub mod write;
 
-pub use database::{Compression, Options, WalIo};
+pub use database::{CompactionStyle, Compression, Options, WalIo};
 pub use family::FamilyOptions;
 pub use settings::Setting;
 pub use transaction::{Isolation, LockMode, TransactionOptions};

@@ -123,5 +123,6 @@ one_test_per_set! {
     lazy_level_zero = 4;
     large_tables = 5;
     memory_only_until_asked = 6;
-    defaults = 7;
+    size_tiered = 7;
+    defaults = 8;
 }

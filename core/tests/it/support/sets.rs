@@ -2,7 +2,7 @@
 //! boundary, each set bending another way.
 
 use esker::Options;
-use esker::options::Compression;
+use esker::options::{CompactionStyle, Compression};
 
 fn tiny() -> Options {
     Options {
@@ -41,6 +41,7 @@ pub fn option_sets() -> Vec<(&'static str, Options)> {
             Options { target_file_size: 64 << 10, level_base_size: 256 << 10, memtable_size: 16 << 10, ..base.clone() },
         ),
         ("memory only until asked", Options { memtable_size: 16 << 20, memory_budget: 256 << 20, ..base.clone() }),
+        ("size-tiered", Options { compaction_style: CompactionStyle::Tiered, ..base.clone() }),
         ("defaults", Options { wal_segment_size: 64 << 10, ..Options::default() }),
     ]
 }
