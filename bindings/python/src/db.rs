@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use esker::{FamilyOptions, Options, StatValue, StatsFormat};
+use esker::{Environment, FamilyOptions, Options, StatValue, StatsFormat};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
@@ -14,7 +14,7 @@ use crate::family::{self, ColumnFamily};
 use crate::options::{from_keywords, settings_dict, settings_docs, write_options};
 use crate::transaction::{Transaction, Wanted};
 use crate::tree::Tree;
-use crate::waiting::interruptible;
+use crate::waiting::{interruptible, look_for_signals};
 
 /// Opens the database in the directory `path`.
 #[pyfunction]
@@ -22,7 +22,8 @@ use crate::waiting::interruptible;
 pub fn open(py: Python<'_>, path: PathBuf, options: Option<&Bound<'_, PyDict>>) -> PyResult<Py<Db>> {
     let mut chosen = Options::default();
     from_keywords(py, options, |name, text| chosen.set(name, text))?;
-    let db = Arc::new(interruptible(py, move || esker::Db::open(path, &chosen))?);
+    let environment = Environment { interrupted: Some(look_for_signals), ..Environment::system() };
+    let db = Arc::new(interruptible(py, move || esker::Db::open_in(environment, path, &chosen))?);
     let tree = Tree { family: db.default_family(), db: Arc::clone(&db) };
     Py::new(py, PyClassInitializer::from(tree).add_subclass(Db { db }))
 }

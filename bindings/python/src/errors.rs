@@ -5,8 +5,15 @@ use esker::{Error, ErrorKind};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
-/// The exception for `error`, with its `file` and `offset`.
+use crate::waiting::take_raised;
+
+/// The exception for `error`, with its `file` and `offset`; what a signal handler raised if that ended the call.
 pub fn raise(py: Python<'_>, error: &Error) -> PyErr {
+    if error.kind() == ErrorKind::Cancelled
+        && let Some(raised) = take_raised()
+    {
+        return raised;
+    }
     match exception(py, error) {
         Ok(exception) => exception,
         // The package is broken if its own module cannot be imported; say what happened all the same.

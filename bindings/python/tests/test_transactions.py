@@ -2,7 +2,9 @@
 
 import gc
 import itertools
+import os
 import pickle
+import signal
 import sys
 import threading
 import time
@@ -451,3 +453,54 @@ def test_a_fork_in_the_middle(db: esker.Db) -> None:
     assert db[b"k"] == b"v"
     with db.transaction(mode="pessimistic", lock_timeout=0) as other, pytest.raises(esker.BusyError):
         other.put(b"l", b"the child's copy gave nothing back")
+
+
+def test_ctrl_c_while_waiting_for_a_key(db: esker.Db) -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    holder = db.transaction(mode="pessimistic")
+    holder.put(b"k", b"v")
+    waits: list[Callable[[esker.Transaction], object]] = [
+        lambda t: t.put(b"k", b"w"),
+        lambda t: t.get_for_update(b"k"),
+        lambda _: db.put(b"k", b"plain"),
+    ]
+    try:
+        for wait in waits:
+            timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+            started = time.monotonic()
+            timer.start()
+            with pytest.raises(KeyboardInterrupt), db.transaction(mode="pessimistic", lock_timeout=60) as t:
+                t.put(b"own", b"v")
+                wait(t)
+            timer.join()
+            assert t.finished and time.monotonic() - started < 10
+    finally:
+        signal.signal(signal.SIGINT, before)
+    holder.commit()
+    with db.transaction(mode="pessimistic", lock_timeout=0) as t:
+        t.put(b"own", b"the interrupted ones gave it back")
+    assert db[b"k"] == b"v"
+
+
+def test_a_signal_handler_runs_during_a_wait_and_may_use_the_database(db: esker.Db) -> None:
+    holder, waiter = db.transaction(mode="pessimistic"), db.transaction(mode="pessimistic", lock_timeout=60)
+    holder.put(b"k", b"v")
+    seen: list[object] = []
+
+    def handle(*_: object) -> None:
+        db[b"handled"] = b"yes"
+        with pytest.raises(esker.InvalidArgumentError, match="signal handler") as caught:
+            waiter.get(b"k")
+        seen.append(caught.value)
+        holder.commit()
+
+    before = signal.signal(signal.SIGUSR1, handle)
+    timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGUSR1))
+    try:
+        timer.start()
+        assert waiter.get_for_update(b"k") == b"v", "the handler ended the wait"
+    finally:
+        timer.join()
+        signal.signal(signal.SIGUSR1, before)
+    waiter.rollback()
+    assert len(seen) == 1 and db[b"handled"] == b"yes"

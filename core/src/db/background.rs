@@ -181,8 +181,9 @@ impl Background {
         if state.finished > seen || state.stopping {
             return;
         }
-        // Bounded even without a limit: a state that changes without an attempt (a close, a poisoning) is looked at again.
-        let limit = left_ms.unwrap_or(u64::MAX).min(100);
+        // Bounded even without a limit: a state that changes without an attempt (a close, a poisoning, an interrupt) is looked
+        // at again.
+        let limit = left_ms.unwrap_or(u64::MAX).min(50);
         drop(self.progress.wait_timeout(state, Duration::from_millis(limit)));
     }
 

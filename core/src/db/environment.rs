@@ -6,6 +6,7 @@
 use crate::env::clock::{Clock, SystemClock};
 use crate::env::fs::FileSystem;
 use crate::env::os_fs::OsFs;
+use crate::error::{Error, ErrorKind};
 use crate::util::sync::Arc;
 
 /// Who runs flushes, compactions and the rest.
@@ -28,18 +29,27 @@ pub struct Environment {
     pub clock: Arc<dyn Clock>,
     /// Who runs background work.
     pub executor: Executor,
+    /// Asked about every 50 ms by a call that waits for background work or for a key: true makes it give up with `Cancelled`,
+    /// as if it had not been made. For runtimes whose users press Ctrl-C. Asked without any lock, on the caller's thread.
+    pub interrupted: Option<fn() -> bool>,
 }
 
 impl Environment {
     /// The operating system's files and time, and threads.
     pub fn system() -> Environment {
-        Environment { fs: Arc::new(OsFs::new()), clock: Arc::new(SystemClock::new()), executor: Executor::Threads }
+        let (fs, clock) = (Arc::new(OsFs::new()), Arc::new(SystemClock::new()));
+        Environment { fs, clock, executor: Executor::Threads, interrupted: None }
     }
 
     /// `fs` with background work on the calling thread, for tests that count operations.
     pub fn inline(fs: Arc<dyn FileSystem>, clock: Arc<dyn Clock>) -> Environment {
-        Environment { fs, clock, executor: Executor::Inline }
+        Environment { fs, clock, executor: Executor::Inline, interrupted: None }
     }
+}
+
+/// What a wait that was given up returns.
+pub fn interrupted() -> Error {
+    Error::new(ErrorKind::Cancelled, "the call was interrupted while it waited; nothing was changed")
 }
 
 impl Default for Environment {

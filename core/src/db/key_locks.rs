@@ -24,6 +24,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 use crate::batch::WriteBatch;
+use crate::db::environment;
 use crate::db::health::Health;
 use crate::env::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
@@ -34,8 +35,8 @@ use crate::util::metrics::Counter;
 use crate::util::sync::atomic::{AtomicU64, Ordering};
 use crate::util::sync::{Condvar, Mutex, MutexGuard};
 
-/// A closed or poisoned handle is noticed after this long even if nobody says so.
-const LOOK_AGAIN_MS: u64 = 100;
+/// A closed or poisoned handle, or an interrupt, is noticed after this long even if nobody says so.
+const LOOK_AGAIN_MS: u64 = 50;
 
 /// A pessimistic transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -77,6 +78,8 @@ pub struct Patience<'a> {
     pub clock: &'a dyn Clock,
     /// The longest wait; 0 for none.
     pub timeout_ms: u64,
+    /// Asked between waits, with nothing locked; true ends it.
+    pub interrupted: Option<fn() -> bool>,
 }
 
 /// Being first in line for a key that nobody holds. Dropped, the next one has its turn.
@@ -184,7 +187,7 @@ impl KeyLocks {
 
     /// Stands in line for `key` until it is free and everybody before has gone; the caller is then still first in line.
     fn wait_in_line<'a>(
-        &self,
+        &'a self,
         mut table: MutexGuard<'a, Table>,
         owner: Option<Owner>,
         key: &FamilyKey,
@@ -218,6 +221,14 @@ impl KeyLocks {
                 break Err(timed_out(key, patience.timeout_ms));
             }
             (table, _) = self.changed.wait_timeout(table, Duration::from_millis(left.min(LOOK_AGAIN_MS)));
+            if let Some(interrupted) = patience.interrupted {
+                drop(table);
+                let stop = interrupted();
+                table = self.table.lock();
+                if stop {
+                    break Err(environment::interrupted());
+                }
+            }
         };
         if let Some(owner) = owner {
             table.waiting.remove(&owner);

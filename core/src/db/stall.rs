@@ -6,6 +6,7 @@
 //! poisoned or closed handle says so at once.
 
 use crate::db::background::{Kick, Task};
+use crate::db::environment;
 use crate::db::state::{CommitState, Shared};
 use crate::db::switch;
 use crate::db::write::CommitRequest;
@@ -175,7 +176,7 @@ fn wait_out(shared: &Shared, reason: Stall) -> Result<()> {
 }
 
 /// Waits until `done`, helping along if background work runs inline. Ends early when the handle cannot write any more, when
-/// a fresh attempt of the task failed, and after `timeout_ms` with `Busy`.
+/// a fresh attempt of the task failed, when the environment says so, and after `timeout_ms` with `Busy`.
 pub fn wait_for(shared: &Shared, kick: &Kick, done: impl Fn() -> bool, timeout_ms: Option<u64>) -> Result<()> {
     let started = shared.env.clock.monotonic_ms();
     loop {
@@ -196,6 +197,9 @@ pub fn wait_for(shared: &Shared, kick: &Kick, done: impl Fn() -> bool, timeout_m
         }
         if !shared.background.is_inline() {
             shared.background.wait_progress(seen, left);
+            if shared.env.interrupted.is_some_and(|interrupted| interrupted()) {
+                return Err(environment::interrupted());
+            }
         }
     }
 }

@@ -181,7 +181,7 @@ impl Shared {
 
     /// How long to wait for a key, and what ends it early.
     pub fn patience(&self, timeout_ms: u64) -> Patience<'_> {
-        Patience { health: &self.health, clock: &*self.env.clock, timeout_ms }
+        Patience { health: &self.health, clock: &*self.env.clock, timeout_ms, interrupted: self.env.interrupted }
     }
 
     /// The path of a file of this database.

@@ -1,9 +1,10 @@
 //! Pessimistic transactions: who waits for whom, and how every wait ends.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
-use esker::{Db, ErrorKind, Options, Result, Transaction, TransactionOptions};
+use esker::{Db, Environment, ErrorKind, Options, Result, Transaction, TransactionOptions};
 
 use crate::transactions::{kind, open, open_with, text};
 
@@ -272,4 +273,38 @@ fn counters_under_locks_lose_nothing_and_never_conflict() {
         .collect();
     counters.into_iter().for_each(|thread| thread.join().unwrap());
     assert_eq!(db.get("count").unwrap().unwrap().len(), THREADS * ROUNDS);
+}
+
+/// Whether the calls of the next test should give up.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+#[test]
+fn a_wait_that_is_interrupted_changes_nothing_and_the_line_goes_on() {
+    let environment =
+        Environment { interrupted: Some(|| INTERRUPTED.load(Ordering::Acquire)), ..Environment::system() };
+    let dir = tempfile::tempdir().unwrap();
+    let options =
+        Options { memtable_size: 64 << 10, l0_compaction_trigger: 2, l0_stall_trigger: 2, ..Options::default() };
+    let db = Db::open_in(environment, dir.path(), &options).unwrap();
+    let mut holder = pessimistic(&db);
+    holder.put("b", "mine").unwrap();
+    let calls: [fn(&Db) -> Result<()>; 3] = [
+        |db| db.put("b", "plain"),
+        |db| pessimistic(db).put("b", "theirs"),
+        |db| pessimistic(db).get_for_update("b").map(|_| ()),
+    ];
+    let waiting: Vec<_> = calls.into_iter().map(|call| until_it_waits(&db, call)).collect();
+    INTERRUPTED.store(true, Ordering::Release);
+    for thread in waiting {
+        assert_eq!(kind(thread.join().unwrap()), ErrorKind::Cancelled);
+    }
+    // A write that is faster than the background soon has to wait for it.
+    let stalled = (0..10_000).map(|n: u32| db.put(n.to_be_bytes(), [7; 32 << 10])).find(Result::is_err);
+    assert_eq!(kind(stalled.unwrap()), ErrorKind::Cancelled);
+    INTERRUPTED.store(false, Ordering::Release);
+    let last = until_it_waits(&db, |db| db.put("b", "plain"));
+    holder.commit().unwrap();
+    last.join().unwrap().unwrap();
+    assert_eq!(text(&db, "b").as_deref(), Some("plain"));
+    assert_eq!(db.stats().unwrap().number("key_locks"), Some(0));
 }
