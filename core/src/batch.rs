@@ -26,10 +26,10 @@ pub const MAX_VALUE_BYTES: usize = 1 << 30;
 /// The longest batch, encoded.
 pub const MAX_BATCH_BYTES: usize = 2 << 30;
 
-/// Expiry time in front of the value of a [`Kind::PutExpiring`].
-const EXPIRY_BYTES: usize = 8;
+/// Time in front of the value of a [`Kind::PutExpiring`], when it expires, and of a [`Kind::Merge`], when it was committed.
+const TIME_BYTES: usize = 8;
 
-/// Puts, deletes and range deletes, over any column families, that are committed as one.
+/// Puts, deletes, range deletes and merges, over any column families, that are committed as one.
 ///
 /// ```
 /// # fn main() -> esker::Result<()> {
@@ -54,6 +54,7 @@ struct Tally {
     range_deletes: u32,
     /// Entries of another family than the default one.
     elsewhere: u32,
+    merges: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -71,9 +72,20 @@ pub struct BatchEntry<'a> {
     pub kind: Kind,
     /// The key; of a range delete the first key that goes.
     pub key: &'a [u8],
-    /// The value, the end of the range (exclusive), the merge operand, or eight bytes of expiry time and the value. Empty for
-    /// a delete.
+    /// The value, or the end of the range (exclusive). Eight bytes of time come first in a put that expires (when it does) and in
+    /// a merge operand (when it was committed; zero until then). Empty for a delete.
     pub value: &'a [u8],
+}
+
+impl<'a> BatchEntry<'a> {
+    /// The caller's bytes of the value, without the time in front that some kinds have; and that time, if it is an expiry.
+    pub fn value_and_expiry(&self) -> (&'a [u8], Option<u64>) {
+        match (self.kind, self.value.split_first_chunk::<TIME_BYTES>()) {
+            (Kind::PutExpiring, Some((time, value))) => (value, Some(u64::from_le_bytes(*time))),
+            (Kind::Merge, Some((_, operand))) => (operand, None),
+            _ => (self.value, None),
+        }
+    }
 }
 
 impl WriteBatch {
@@ -104,6 +116,16 @@ impl WriteBatch {
         self.delete_range_in(FamilyId::DEFAULT, start, end)
     }
 
+    /// Merges `operand` into what `key` has in the default family, by the family's merge operator.
+    pub fn merge(&mut self, key: &[u8], operand: &[u8]) -> Result<()> {
+        self.merge_in(FamilyId::DEFAULT, key, operand)
+    }
+
+    /// Sets `key` to `value` in the default family until `expires_at_ms`, in milliseconds since 1970.
+    pub fn put_expiring(&mut self, key: &[u8], value: &[u8], expires_at_ms: u64) -> Result<()> {
+        self.put_expiring_in(FamilyId::DEFAULT, key, value, expires_at_ms)
+    }
+
     /// Sets `key` to `value` in `family`.
     pub fn put_in(&mut self, family: FamilyId, key: &[u8], value: &[u8]) -> Result<()> {
         self.add(family, Kind::Put, key, value)
@@ -112,6 +134,17 @@ impl WriteBatch {
     /// Removes `key` from `family`; it need not be there.
     pub fn delete_in(&mut self, family: FamilyId, key: &[u8]) -> Result<()> {
         self.add(family, Kind::Delete, key, b"")
+    }
+
+    /// Merges `operand` into what `key` has in `family`. Whether the family has a merge operator, and whether that takes the
+    /// operand, is found out when the batch is written.
+    pub fn merge_in(&mut self, family: FamilyId, key: &[u8], operand: &[u8]) -> Result<()> {
+        self.add_timed(family, Kind::Merge, key, 0, operand)
+    }
+
+    /// Sets `key` to `value` in `family` until `expires_at_ms`, in milliseconds since 1970. From then on it reads as deleted.
+    pub fn put_expiring_in(&mut self, family: FamilyId, key: &[u8], value: &[u8], expires_at_ms: u64) -> Result<()> {
+        self.add_timed(family, Kind::PutExpiring, key, expires_at_ms, value)
     }
 
     /// Removes every key of `family` from `start` up to, not including, `end`.
@@ -180,22 +213,52 @@ impl WriteBatch {
         BatchIter::new(&self.data)
     }
 
-    /// Adds one entry of any kind. The limits are checked before anything changes; so is memory.
+    /// Adds one entry of any kind, as it is stored. The limits are checked before anything changes; so is memory.
     pub(crate) fn add(&mut self, family: FamilyId, kind: Kind, key: &[u8], value: &[u8]) -> Result<()> {
-        check_lengths(kind, key, value).map_err(Error::invalid)?;
+        self.add_parts(family, kind, key, &[], value)
+    }
+
+    /// The same with a time in front of the value.
+    pub(crate) fn add_timed(
+        &mut self,
+        family: FamilyId,
+        kind: Kind,
+        key: &[u8],
+        time_ms: u64,
+        value: &[u8],
+    ) -> Result<()> {
+        self.add_parts(family, kind, key, &time_ms.to_le_bytes(), value)
+    }
+
+    /// The same with a value in two parts.
+    fn add_parts(&mut self, family: FamilyId, kind: Kind, key: &[u8], head: &[u8], value: &[u8]) -> Result<()> {
+        let value_len = head.len() + value.len();
+        check_lengths(kind, key, value_len).map_err(Error::invalid)?;
         let mut len = 1 + varint_len(u64::from(family.0)) + varint_len(key.len() as u64) + key.len();
         if has_value(kind) {
-            len += varint_len(value.len() as u64) + value.len();
+            len += varint_len(value_len as u64) + value_len;
         }
         self.make_room(len)?;
         self.data.push(kind as u8);
         put_varint(&mut self.data, u64::from(family.0));
         put_prefixed(&mut self.data, key);
         if has_value(kind) {
-            put_prefixed(&mut self.data, value);
+            put_varint(&mut self.data, value_len as u64);
+            self.data.extend_from_slice(head);
+            self.data.extend_from_slice(value);
         }
         self.tally.count(family, kind);
         Ok(())
+    }
+
+    /// Whether any entry is a merge operand.
+    pub(crate) fn has_merges(&self) -> bool {
+        self.tally.merges > 0
+    }
+
+    /// Whether any entry is of another family than the default one.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        self.tally.elsewhere > 0
     }
 
     /// Whether [`WriteBatch::check_families`] has anything to look at.
@@ -245,6 +308,7 @@ impl Tally {
         self.entries = self.entries.saturating_add(1);
         self.range_deletes = self.range_deletes.saturating_add(u32::from(kind == Kind::RangeDelete));
         self.elsewhere = self.elsewhere.saturating_add(u32::from(family != FamilyId::DEFAULT));
+        self.merges = self.merges.saturating_add(u32::from(kind == Kind::Merge));
     }
 }
 
@@ -274,12 +338,13 @@ impl<'a> BatchIter<'a> {
             true => self.reader.prefixed().ok_or("value is cut short")?,
             false => b"",
         };
-        if check_lengths(kind, key, value).is_err() {
+        if check_lengths(kind, key, value.len()).is_err() {
             return Err("key or value is longer than the limit");
         }
         match kind {
             Kind::RangeDelete if key == value => Err("range to delete is empty"),
-            Kind::PutExpiring if value.len() < EXPIRY_BYTES => Err("expiry time is cut short"),
+            Kind::PutExpiring if value.len() < TIME_BYTES => Err("expiry time is cut short"),
+            Kind::Merge if value.len() < TIME_BYTES => Err("commit time of a merge is cut short"),
             _ => Ok(BatchEntry { family, kind, key, value }),
         }
     }
@@ -304,19 +369,19 @@ fn has_value(kind: Kind) -> bool {
     kind != Kind::Delete
 }
 
-fn check_lengths(kind: Kind, key: &[u8], value: &[u8]) -> Result<(), String> {
+fn check_lengths(kind: Kind, key: &[u8], value_len: usize) -> Result<(), String> {
     let value_limit = match kind {
         // The end of a range is a key.
         Kind::RangeDelete => MAX_KEY_BYTES,
-        Kind::PutExpiring => MAX_VALUE_BYTES + EXPIRY_BYTES,
-        Kind::Delete | Kind::Put | Kind::Merge => MAX_VALUE_BYTES,
+        Kind::PutExpiring | Kind::Merge => MAX_VALUE_BYTES + TIME_BYTES,
+        Kind::Delete | Kind::Put => MAX_VALUE_BYTES,
     };
     if key.len() > MAX_KEY_BYTES {
         return Err(format!("a key of {} bytes is longer than the limit of {MAX_KEY_BYTES}", key.len()));
     }
-    if value.len() > value_limit {
+    if value_len > value_limit {
         let what = if kind == Kind::RangeDelete { "key" } else { "value" };
-        return Err(format!("a {what} of {} bytes is longer than the limit of {value_limit}", value.len()));
+        return Err(format!("a {what} of {value_len} bytes is longer than the limit of {value_limit}"));
     }
     Ok(())
 }
@@ -343,8 +408,8 @@ mod tests {
         batch.put(b"user:7", b"Ada").unwrap();
         batch.delete(b"user:8").unwrap();
         batch.delete_range_in(FamilyId(300), b"a", b"b").unwrap();
-        batch.add(FamilyId(1), Kind::Merge, b"n", b"+1").unwrap();
-        batch.add(FamilyId(1), Kind::PutExpiring, b"t", b"\x10\x27\0\0\0\0\0\0v").unwrap();
+        batch.merge_in(FamilyId(1), b"n", b"+1").unwrap();
+        batch.put_expiring_in(FamilyId(1), b"t", b"v", 10_000).unwrap();
         batch
     }
 
@@ -355,11 +420,13 @@ mod tests {
             entry(0, Kind::Put, b"user:7", b"Ada"),
             entry(0, Kind::Delete, b"user:8", b""),
             entry(300, Kind::RangeDelete, b"a", b"b"),
-            entry(1, Kind::Merge, b"n", b"+1"),
+            entry(1, Kind::Merge, b"n", b"\0\0\0\0\0\0\0\0+1"),
             entry(1, Kind::PutExpiring, b"t", b"\x10\x27\0\0\0\0\0\0v"),
         ];
         assert_eq!(entries(&batch), expected);
         assert_eq!(batch.count(), 5);
+        let own: Vec<_> = expected.iter().map(BatchEntry::value_and_expiry).collect();
+        assert_eq!((own[0], own[3], own[4]), ((&b"Ada"[..], None), (&b"+1"[..], None), (&b"v"[..], Some(10_000))));
         let copy = WriteBatch::from_data(batch.data()).unwrap();
         assert_eq!(entries(&copy), expected);
         assert_eq!((copy.count(), copy.size_bytes()), (5, batch.size_bytes()));
@@ -504,7 +571,8 @@ mod tests {
 
     #[test]
     fn entries_no_encoder_writes_are_refused() {
-        let bad: [&[u8]; 6] = [
+        let bad: [&[u8]; 7] = [
+            &[3, 0, 1, b'a', 3, 1, 2, 3],     // a commit time of three bytes
             &[5, 0, 0],                       // a kind that is reserved
             &[2, 0, 1, b'a', 1, b'a'],        // an empty range
             &[4, 0, 1, b'a', 3, 1, 2, 3],     // an expiry of three bytes

@@ -193,15 +193,12 @@ impl Batch {
 type Parts<'py> = (&'static str, Bound<'py, PyBytes>, Option<Bound<'py, PyBytes>>, u32, Option<f64>);
 
 fn parts<'py>(py: Python<'py>, entry: &BatchEntry<'_>) -> Parts<'py> {
-    let (kind, value, expires_at_ms) = match entry.kind {
-        Kind::Put => ("put", Some(entry.value), None),
-        Kind::Delete => ("delete", None, None),
-        Kind::RangeDelete => ("delete_range", Some(entry.value), None),
-        Kind::Merge => ("merge", Some(entry.value), None),
-        Kind::PutExpiring => match entry.value.split_first_chunk() {
-            Some((time, value)) => ("put", Some(value), Some(u64::from_le_bytes(*time))),
-            None => ("put", Some(entry.value), None),
-        },
+    let (value, expires_at_ms) = entry.value_and_expiry();
+    let (kind, value) = match entry.kind {
+        Kind::Put | Kind::PutExpiring => ("put", Some(value)),
+        Kind::Delete => ("delete", None),
+        Kind::RangeDelete => ("delete_range", Some(value)),
+        Kind::Merge => ("merge", Some(value)),
     };
     let seconds = expires_at_ms.map(|ms| ms as f64 / 1000.0);
     (kind, PyBytes::new(py, entry.key), value.map(|value| PyBytes::new(py, value)), entry.family.0, seconds)

@@ -5,6 +5,7 @@
 //! own view. Child handles keep what they hold, not the directory: it can be opened again while they live.
 
 use crate::db::flushing;
+use crate::db::install;
 use crate::db::obsolete;
 use crate::db::state::Shared;
 use crate::db::switch;
@@ -12,6 +13,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::memtable::Memtable;
 use crate::table::BlockCache;
 use crate::util::sync::Arc;
+use crate::util::sync::atomic::Ordering;
+use crate::version::edit::VersionEdit;
+use crate::version::super_version::SuperVersion;
 use crate::version::table_cache::TableCache;
 
 /// Closes the database, whatever it returns. `Closed` if it was closed already.
@@ -47,8 +51,25 @@ fn finish(shared: &Shared) -> Result<()> {
     let flushed = if unlogged { flushing::flush_at_close(shared) } else { Ok(()) };
     let synced = wal.map_or(Ok(()), |wal| wal.close());
     obsolete::remove_unused(shared);
+    let dated = record_view_time(shared);
     let recorded = shared.manifest.lock().as_mut().map_or(Ok(()), |manifest| manifest.close());
-    flushed.and(synced).and(recorded)
+    flushed.and(synced).and(dated).and(recorded)
+}
+
+/// Notes how far readers have come in time, so that a clock which is set back before the next open brings nothing back. Of no use
+/// where nothing expires.
+fn record_view_time(shared: &Shared) -> Result<()> {
+    let used = shared.view_time.load(Ordering::Acquire);
+    let recorded = shared.manifest.lock().as_ref().map_or(used, |manifest| manifest.state().view_time_ms);
+    if used <= recorded || !shared.all_families().iter().any(|family| may_expire(&family.current())) {
+        return Ok(());
+    }
+    install::apply(shared, VersionEdit::default()).map_err(|error| error.remove_if_not_applied(shared, &[]))
+}
+
+fn may_expire(current: &SuperVersion) -> bool {
+    let mut memtables = current.immutables().iter().chain([current.memtable()]);
+    memtables.any(|memtable| memtable.has_expiring()) || current.version().files().any(|(_, file)| file.expiring > 0)
 }
 
 /// Gives back memory, descriptors and the directory.

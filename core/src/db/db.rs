@@ -127,6 +127,21 @@ impl Db {
         self.write_with(&batch, options)
     }
 
+    /// Merges `operand` into what `key` has, by the merge operator of the default family, without reading it first.
+    ///
+    /// # Errors
+    /// `InvalidArgument`, and nothing is written, if the family has no merge operator, or if no value could take the operand.
+    pub fn merge(&self, key: impl AsRef<[u8]>, operand: impl AsRef<[u8]>) -> Result<()> {
+        self.merge_with(key, operand, &WriteOptions::default())
+    }
+
+    /// The same with options for this write.
+    pub fn merge_with(&self, key: impl AsRef<[u8]>, operand: impl AsRef<[u8]>, options: &WriteOptions) -> Result<()> {
+        let mut batch = WriteBatch::new();
+        batch.merge(key.as_ref(), operand.as_ref())?;
+        self.write_with(&batch, options)
+    }
+
     /// Applies all of `batch` or none of it. The batch is unchanged and may be written again.
     pub fn write(&self, batch: &WriteBatch) -> Result<()> {
         self.write_with(batch, &WriteOptions::default())
@@ -135,7 +150,8 @@ impl Db {
     /// The same with options for this write.
     pub fn write_with(&self, batch: &WriteBatch, options: &WriteOptions) -> Result<()> {
         let durability = options.durability.unwrap_or(self.shared().options.durability);
-        write::commit(self.shared(), &CommitRequest { batch, durability, transaction: None })
+        let ttl_ms = options.ttl_ms;
+        write::commit(self.shared(), &CommitRequest { batch, durability, ttl_ms, transaction: None })
     }
 
     /// The value of `key`, `None` if it has none.
@@ -157,8 +173,7 @@ impl Db {
     pub fn snapshot(&self) -> Result<Snapshot> {
         let shared = self.shared();
         shared.health.check_open()?;
-        let time_ms = shared.env.clock.unix_ms();
-        Ok(shared.snapshots.take(&shared.health, time_ms, || shared.visible_seqno()))
+        Ok(shared.snapshots.take(&shared.health, || shared.view_now()))
     }
 
     /// A cursor over all keys as they are now.
@@ -277,6 +292,19 @@ impl Db {
     ) -> Result<()> {
         let mut batch = WriteBatch::new();
         batch.delete_range_in(self.writable(family)?, start.as_ref(), end.as_ref())?;
+        self.write_with(&batch, options)
+    }
+
+    /// Merges `operand` into what `key` has in `family`, see [`Db::merge`].
+    pub fn merge_in(
+        &self,
+        family: &ColumnFamily,
+        key: impl AsRef<[u8]>,
+        operand: impl AsRef<[u8]>,
+        options: &WriteOptions,
+    ) -> Result<()> {
+        let mut batch = WriteBatch::new();
+        batch.merge_in(self.writable(family)?, key.as_ref(), operand.as_ref())?;
         self.write_with(&batch, options)
     }
 

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::key::family::FamilyId;
 use crate::key::order::Order;
 use crate::key::sequence::SeqNo;
-use crate::merge::MergeOperator;
+use crate::merge::{MergeOperator, calls};
 use crate::options::FamilyOptions;
 use crate::util::sync::atomic::{AtomicU64, Ordering};
 use crate::util::sync::{Arc, RwLock};
@@ -93,6 +93,17 @@ impl Family {
         match self.dropped_at() {
             Some(dropped) if snapshot.is_none_or(|snapshot| snapshot >= dropped) => Err(self.dropped_error()),
             _ => Ok(()),
+        }
+    }
+
+    /// `InvalidArgument` for an operand that the family cannot merge: it has no operator, or that takes no such operand.
+    pub fn check_operand(&self, key: &[u8], operand: &[u8]) -> Result<()> {
+        match &self.merge {
+            Some(operator) => calls::check_operand(&**operator, key, operand),
+            None => {
+                let name = self.name.escape_debug();
+                Err(Error::invalid(format!("column family \"{name}\" has no merge operator")))
+            }
         }
     }
 

@@ -10,6 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::key::family::FamilyId;
 use crate::memtable::Memtable;
 use crate::util::sync::Arc;
+use crate::util::sync::atomic::Ordering;
 use crate::version::edit::VersionEdit;
 use crate::version::file_meta::FileMeta;
 use crate::version::manifest::{ApplyError, Manifest};
@@ -65,6 +66,7 @@ pub fn apply_flush(shared: &Shared, mut edit: VersionEdit, flushed: &Flushed) ->
     let mut slot = shared.manifest.lock();
     let closed = || InstallError::NotApplied(Error::new(ErrorKind::Closed, "the database is closed"));
     let manifest = slot.as_mut().ok_or_else(closed)?;
+    edit.view_time_ms = Some(shared.view_time.load(Ordering::Acquire));
     let stray = leave_out_dropped(manifest, &mut edit);
     let affected = affected_families(&edit, flushed);
     let removed = removed_tables(manifest, &edit);

@@ -23,6 +23,7 @@ mod compacting;
 mod conflicts;
 mod counters;
 pub(crate) mod cursor;
+mod dated;
 mod destroy;
 mod families;
 pub(crate) mod family;

@@ -51,7 +51,7 @@ pub fn view_of(shared: &Shared, family: &Family, options: &ReadOptions) -> Resul
     shared.health.check_open()?;
     family.check_readable(options.snapshot.as_ref().map(|snapshot| snapshot.view_seqno()))?;
     let Some(snapshot) = &options.snapshot else {
-        return Ok((current, View { seqno: latest, time_ms: shared.env.clock.unix_ms() }));
+        return Ok((current, View { seqno: latest, time_ms: shared.view_time_ms() }));
     };
     check_snapshot(&shared.health, snapshot)?;
     Ok((current, View { seqno: snapshot.view_seqno(), time_ms: snapshot.time_ms() }))

@@ -203,6 +203,7 @@ fn assemble(
         commit: Mutex::new(commit),
         manifest: Mutex::new(None),
         active_memtable_bytes: AtomicU64::new(0),
+        view_time: AtomicU64::new(state.view_time_ms),
         family_changes: Mutex::new(()),
         dropped: Mutex::new(Vec::new()),
         families: RwLock::new(families),
@@ -270,6 +271,7 @@ fn start_writing(shared: &Shared, mut manifest: Manifest, replayed: &Replayed, a
     edit.wal_removed = old_segments;
     edit.wal_added = vec![first.number(), next.number()];
     edit.last_seqno = Some(above);
+    edit.view_time_ms = Some(shared.view_time_ms());
     manifest.apply(edit).map_err(|error| error.error().clone())?;
     for (id, family) in shared.families.read().iter() {
         if let Some(state) = manifest.state().families.get(id) {

@@ -1,13 +1,14 @@
 //! Snapshots: views that stay, and the list of them that compaction must respect.
 //!
-//! A snapshot is born under the list's lock: the visible sequence number is read *inside* it. Compaction takes the list
+//! A snapshot is born under the list's lock: the visible sequence number and the time are read *inside* it. Compaction takes the list
 //! under the same lock, so every snapshot is either on the list it gets, or born later and then sees the newest version of
-//! every key, which compaction never drops.
+//! every key, as of a later time, which compaction never drops.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::db::health::Health;
+use crate::iter::resolve::View;
 use crate::key::sequence::SeqNo;
 use crate::util::sync::{Arc, Mutex};
 
@@ -26,10 +27,10 @@ struct Held {
 }
 
 impl SnapshotList {
-    /// A new snapshot of the number that `visible` gives, which is called under the list's lock.
-    pub fn take(self: &Arc<Self>, health: &Arc<Health>, time_ms: u64, visible: impl FnOnce() -> SeqNo) -> Snapshot {
+    /// A new snapshot of what `view` gives, which is called under the list's lock.
+    pub fn take(self: &Arc<Self>, health: &Arc<Health>, view: impl FnOnce() -> View) -> Snapshot {
         let mut held = self.held.lock();
-        let seqno = visible();
+        let View { seqno, time_ms } = view();
         let entry = held.entry(seqno).or_insert(Held { count: 0, oldest_time_ms: time_ms });
         entry.count += 1;
         entry.oldest_time_ms = entry.oldest_time_ms.min(time_ms);
@@ -38,15 +39,12 @@ impl SnapshotList {
         Snapshot { inner: Arc::new(inner) }
     }
 
-    /// All held numbers, and the visible one, as of one moment.
-    pub fn with_visible(&self, visible: impl FnOnce() -> SeqNo) -> (Vec<SeqNo>, SeqNo) {
+    /// All held numbers, the birth of the oldest snapshot, and what `view` gives, as of one moment: a snapshot that is not among
+    /// them is born later, with at least that number and time.
+    pub fn live(&self, view: impl FnOnce() -> View) -> (Vec<SeqNo>, Option<u64>, View) {
         let held = self.held.lock();
-        (held.keys().copied().collect(), visible())
-    }
-
-    /// The smallest number that is held.
-    pub fn oldest(&self) -> Option<SeqNo> {
-        self.held.lock().keys().next().copied()
+        let oldest_time_ms = held.values().map(|held| held.oldest_time_ms).min();
+        (held.keys().copied().collect(), oldest_time_ms, view())
     }
 
     /// How many snapshots live.
@@ -54,9 +52,9 @@ impl SnapshotList {
         self.held.lock().values().map(|held| held.count).sum()
     }
 
-    /// The birth of the oldest snapshot.
-    pub fn oldest_time_ms(&self) -> Option<u64> {
-        self.held.lock().values().map(|held| held.oldest_time_ms).min()
+    /// The smallest number that is held.
+    pub fn oldest(&self) -> Option<SeqNo> {
+        self.held.lock().keys().next().copied()
     }
 
     fn release(&self, seqno: SeqNo) {
@@ -130,13 +128,14 @@ mod tests {
     #[test]
     fn a_number_is_held_until_its_last_snapshot_goes() {
         let (list, health) = (Arc::new(SnapshotList::default()), Arc::new(Health::new(false)));
-        let at = |n| list.take(&health, 0, || SeqNo::new(n).unwrap());
+        let at = |n| list.take(&health, || View { seqno: SeqNo::new(n).unwrap(), time_ms: 10 * n });
+        let newest = || View { seqno: SeqNo::MAX, time_ms: 99 };
         let (a, b, c) = (at(5), at(5), at(9));
         let clone = a.clone();
         drop(a);
         drop(b);
-        assert_eq!(list.with_visible(|| SeqNo::MAX).0, [SeqNo::new(5).unwrap(), SeqNo::new(9).unwrap()]);
+        assert_eq!(list.live(newest).0, [SeqNo::new(5).unwrap(), SeqNo::new(9).unwrap()]);
         drop(clone);
-        assert_eq!((list.with_visible(|| SeqNo::MAX).0.len(), list.count(), c.seqno()), (1, 1, 9));
+        assert_eq!((list.live(newest).0.len(), list.count(), c.seqno()), (1, 1, 9));
     }
 }

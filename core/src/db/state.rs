@@ -37,6 +37,7 @@ use crate::db::sync_queue::SyncQueue;
 use crate::env::filename::FileKind;
 use crate::env::fs::FileLock;
 use crate::error::{Error, ErrorKind, Result};
+use crate::iter::resolve::View;
 use crate::key::family::FamilyId;
 use crate::key::sequence::SeqNo;
 use crate::options::Options;
@@ -100,6 +101,8 @@ pub struct Shared {
     pub charging: Mutex<()>,
     /// Every commit up to this number is visible to new reads.
     pub visible: AtomicU64,
+    /// The highest time that a view was given, see [`Shared::view_time_ms`].
+    pub view_time: AtomicU64,
     /// Gives numbers to new files.
     pub numbers: Arc<FileNumbers>,
     /// Whether `CommitState::next_segment` is empty and somebody should prepare one.
@@ -140,13 +143,29 @@ impl Shared {
 
     /// Who reads now, and what whoever comes later will see at least.
     pub fn live_views(&self) -> LiveViews {
-        let (mut snapshots, visible) = self.snapshots.with_visible(|| self.visible_seqno());
+        let (mut snapshots, oldest_time_ms, now) = self.snapshots.live(|| self.view_now());
         if cfg!(planted = "forget-snapshots") {
             snapshots.clear();
         }
         // Nothing expires before the oldest snapshot was born; without one, now.
-        let oldest_time_ms = self.snapshots.oldest_time_ms().unwrap_or_else(|| self.env.clock.unix_ms());
-        LiveViews::new(snapshots, visible, oldest_time_ms)
+        LiveViews::new(snapshots, now.seqno, oldest_time_ms.unwrap_or(now.time_ms))
+    }
+
+    /// The time of a view that is born now, in milliseconds since 1970. Never below that of a view before it, of this open or an
+    /// earlier one that was closed: a clock that is set back brings nothing back that has expired.
+    pub fn view_time_ms(&self) -> u64 {
+        let (now, used) = (self.env.clock.unix_ms(), self.view_time.load(Ordering::Acquire));
+        if now <= used {
+            return used;
+        }
+        self.view_time.fetch_max(now, Ordering::AcqRel).max(now)
+    }
+
+    /// The view of everything that is visible now. The number first: what a compaction did to what this view will read was decided
+    /// by a time that is not later than the one it gets.
+    pub fn view_now(&self) -> View {
+        let seqno = self.visible_seqno();
+        View { seqno, time_ms: self.view_time_ms() }
     }
 
     /// Lets new reads see everything up to `seqno`.

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! commit(request)
+//!   date             operands get their time, puts of a family with a time to live their expiry   (db/dated.rs)
 //!   make_room        stall/ waits, the memtable is switched, the log rolls    (db/stall.rs, db/switch.rs)
 //!   key locks        wait, without the commit lock, while a transaction holds one of the keys   (db/key_locks.rs)
 //!   validate         a transaction's reads against the commits since it began   (db/conflicts.rs)
@@ -21,7 +22,7 @@ use crate::db::key_locks::{Owner, Place};
 use crate::db::read_set::ReadSet;
 use crate::db::state::{CommitState, Shared};
 use crate::db::sync_queue::Turn;
-use crate::db::{apply, stall};
+use crate::db::{apply, dated, stall};
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::sequence::SeqNo;
 use crate::options::Durability;
@@ -32,16 +33,20 @@ use crate::wal::{AppendError, SyncPoint};
 const LARGE_BATCH: usize = 64 << 10;
 
 /// One commit: all that the pipeline needs to know of it.
+#[derive(Clone, Copy)]
 pub struct CommitRequest<'a> {
     /// What to write.
     pub batch: &'a WriteBatch,
     /// What the acknowledgement promises.
     pub durability: Durability,
+    /// After how many milliseconds its puts expire, 0 for never; `None` takes each family's time.
+    pub ttl_ms: Option<u64>,
     /// The transaction that commits, if it is one.
     pub transaction: Option<Committing<'a>>,
 }
 
 /// What a transaction asks of its commit.
+#[derive(Clone, Copy)]
 pub struct Committing<'a> {
     /// Whose key locks are not in the way.
     pub owner: Option<Owner>,
@@ -58,6 +63,8 @@ pub fn commit(shared: &Shared, request: &CommitRequest<'_>) -> Result<()> {
         return if request.durability == Durability::Sync { sync(shared) } else { Ok(()) };
     }
     check_families(shared, request.batch)?;
+    let dated = dated::batch(shared, request)?;
+    let request = &CommitRequest { batch: dated.as_ref().unwrap_or(request.batch), ..*request };
     let (last, charge) = {
         let (mut commit, _place) = admit(shared, request)?;
         // Once more: a family may have been dropped while this waited. From here on it cannot.

@@ -24,6 +24,7 @@ use crate::db::state::Shared;
 use crate::db::write::{self, CommitRequest, Committing};
 use crate::db::{ColumnFamily, Db, Iter, ReadOptions, Snapshot, cursor, read};
 use crate::error::{Error, ErrorKind, Result};
+use crate::iter::operands::STAMP_LEN;
 use crate::key::kind::Kind;
 use crate::options::{Isolation, LockMode, TransactionOptions};
 use crate::transaction::own_writes::OwnWrites;
@@ -78,9 +79,8 @@ impl Db {
         let limit = (shared.options.memory_budget / READS_SHARE).max(LEAST_READS);
         let reads = Arc::new(SharedReads::new(usize::try_from(limit).unwrap_or(usize::MAX), &shared.health));
         let owner = (options.mode == LockMode::Pessimistic).then(|| shared.key_locks.new_owner());
-        let time_ms = shared.env.clock.unix_ms();
         let mut commit = shared.commit.lock();
-        let snapshot = shared.snapshots.take(&shared.health, time_ms, || shared.visible_seqno());
+        let snapshot = shared.snapshots.take(&shared.health, || shared.view_now());
         commit.recent.register(snapshot.view_seqno());
         drop(commit);
         shared.counters.transactions.bump();
@@ -200,12 +200,12 @@ impl Transaction {
 
     /// Merges `operand` into what `key` has. Not a read: alone it conflicts with nothing under serializable isolation.
     pub fn merge(&mut self, key: impl AsRef<[u8]>, operand: impl AsRef<[u8]>) -> Result<()> {
-        self.write_default(Kind::Merge, key.as_ref(), operand.as_ref())
+        self.write_default(Kind::Merge, key.as_ref(), &not_committed(operand.as_ref()))
     }
 
     /// The same in `family`.
     pub fn merge_in(&mut self, family: &ColumnFamily, key: impl AsRef<[u8]>, operand: impl AsRef<[u8]>) -> Result<()> {
-        self.write_in(family, Kind::Merge, key.as_ref(), operand.as_ref())
+        self.write_in(family, Kind::Merge, key.as_ref(), &not_committed(operand.as_ref()))
     }
 
     /// Remembers what was written so far, for [`Transaction::rollback_to_savepoint`]. Savepoints nest.
@@ -240,7 +240,8 @@ impl Transaction {
         let unchanged = open.unchanged(self.options.isolation)?;
         let commit = |reads: &ReadSet| {
             let transaction = Committing { owner: open.owner, since: open.snapshot.view_seqno(), unchanged: reads };
-            let request = CommitRequest { batch: open.own.batch(), durability, transaction: Some(transaction) };
+            let request =
+                CommitRequest { batch: open.own.batch(), durability, ttl_ms: None, transaction: Some(transaction) };
             write::commit(&self.shared, &request)
         };
         commit(&unchanged)
@@ -319,9 +320,9 @@ impl Transaction {
                 Ordering::Equal => return Ok(()),
                 Ordering::Less => {}
             },
-            Kind::Merge if family.merge.is_none() => {
-                let name = family.name.escape_debug();
-                return Err(Error::invalid(format!("column family \"{name}\" has no merge operator")));
+            Kind::Merge => {
+                family.check_operand(key, value.get(STAMP_LEN..).unwrap_or_default())?;
+                open.lock(family, key, false, timeout_ms)?;
             }
             _ => open.lock(family, key, false, timeout_ms)?,
         }
@@ -407,6 +408,11 @@ impl fmt::Debug for Transaction {
         }
         out.finish_non_exhaustive()
     }
+}
+
+/// An operand as it is stored while it has no time of commit.
+fn not_committed(operand: &[u8]) -> Vec<u8> {
+    [&[0; STAMP_LEN][..], operand].concat()
 }
 
 fn finished() -> Error {

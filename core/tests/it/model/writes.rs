@@ -14,7 +14,7 @@ impl World {
             1..4 => Some(Durability::Buffered),
             _ => None,
         };
-        WriteOptions { durability }
+        WriteOptions { durability, ..WriteOptions::default() }
     }
 
     /// Notes that `write` is committed.
