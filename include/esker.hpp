@@ -1,23 +1,29 @@
 /*
- * esker.hpp: Esker for C++17. Header-only, over the C library: nothing here is exported, so it works with every
- * compiler and every later libesker.so.0.
+ * esker.hpp: Esker for C++17 and later. Header-only, over the C library: nothing here is exported, so it works with
+ * every compiler and every later libesker.so.0.
  *
  *     esker::Db db("data");
  *     db.put("greeting", "hello");
  *     std::cout << db.get("greeting").value_or("nothing") << "\n";
  *     for (auto [key, value] : db.scan(esker::ReadOptions().prefix("gr"))) std::cout << key << " = " << value << "\n";
+ *     esker::ColumnFamily users = db.create_family("users");
+ *     db.transact([&](esker::Transaction &t) {
+ *         if (!t.get(users, "7")) t.put(users, "7", "Ada");
+ *     });
  *
  * Conventions.
  *
  *  1. Keys and values are bytes, passed as std::string_view, which may hold NULs. They are borrowed for the call.
  *  2. Every class owns its handle and can be moved, not copied. What is left of a moved object can be assigned and
  *     destroyed; any other use of it throws or does nothing. Options that were moved away are the defaults again.
- *  3. Objects may be destroyed in any order: an iterator, a snapshot or a value may outlive its database.
+ *  3. Objects may be destroyed in any order: an iterator, a snapshot, a transaction, a column family or a value may
+ *     outlive its database. A Transaction that was not committed is rolled back.
  *  4. Failures throw esker::Error, with the status, the file and the offset. An absent key is no failure: std::nullopt.
  *     Destructors throw nothing: call Db::close() to learn whether everything reached the disk.
  *  5. A const function may be called from many threads with one object at once, any other from one at a time. All
  *     functions of Db are const but its assignment.
- *  6. esker.h says what every call does and which statuses it has.
+ *  6. What works on keys takes a ColumnFamily before them, or none for the default one.
+ *  7. esker.h says what every call does and which statuses it has.
  */
 #ifndef ESKER_HPP
 #define ESKER_HPP
@@ -33,6 +39,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -149,7 +156,7 @@ template <class Call> std::string text(Call call) {
 
 namespace detail {
 
-/** What the three kinds of options share: set and read by name. Without a handle they are the defaults, at no cost. */
+/** What all kinds of options share: set and read by name. Without a handle they are the defaults, at no cost. */
 template <class Self, class T, auto make, auto end, auto assign, auto read> class Named {
 public:
     Self &set(const std::string &name, const std::string &value) & {
@@ -182,6 +189,15 @@ private:
 /** How a database is opened: Options().set("memory_budget", "64MiB").set("create_if_missing", "false"). */
 class Options : public detail::Named<Options, esker_options, esker_options_new, esker_options_free, esker_options_set,
                                      esker_options_get> {};
+
+/** How a column family is made: FamilyOptions().set("merge_operator", "add_u64"). */
+class FamilyOptions : public detail::Named<FamilyOptions, esker_cf_options, esker_cf_options_new, esker_cf_options_free,
+                                           esker_cf_options_set, esker_cf_options_get> {};
+
+/** Choices for transactions: TransactionOptions().set("mode", "pessimistic"). */
+class TransactionOptions
+    : public detail::Named<TransactionOptions, esker_txn_options, esker_txn_options_new, esker_txn_options_free,
+                           esker_txn_options_set, esker_txn_options_get> {};
 
 /** What an acknowledged write survives; see esker.h. */
 enum class Durability : std::int32_t {
@@ -245,6 +261,71 @@ public:
     ReadOptions &&upper_bound(std::string_view key) && { return std::move(upper_bound(key)); }
 };
 
+/* ---- Column families --------------------------------------------------------------------------------------------- */
+
+/** A named tree of keys within a database. Made by Db::create_family() and Db::family(). */
+class ColumnFamily {
+public:
+    explicit ColumnFamily(esker_cf *handle) noexcept : handle_(handle) {}
+
+    std::string name() const { return esker_cf_name(handle_.get()); }
+    /** What Batch::Operation has for it. */
+    std::uint32_t id() const noexcept { return esker_cf_id(handle_.get()); }
+    bool is_dropped() const noexcept { return esker_cf_is_dropped(handle_.get()) != 0; }
+    std::string option(const std::string &name) const {
+        return detail::text([&](auto v, auto e) { return esker_cf_get_option(handle_.get(), name.c_str(), v, e); });
+    }
+    const esker_cf *handle() const noexcept { return handle_.get(); }
+
+private:
+    detail::Owned<esker_cf, esker_cf_free> handle_;
+};
+
+namespace detail {
+
+/** The texts of a list; frees it. */
+inline std::vector<std::string> strings(esker_names *raw) {
+    Owned<esker_names, esker_names_free> names(raw);
+    std::vector<std::string> found;
+    for (std::size_t i = 0; i < esker_names_count(raw); i++) found.emplace_back(esker_names_at(raw, i));
+    return found;
+}
+
+/** The value that `call(&value, &error)` finds. */
+template <class Call> std::optional<Value> value(Call call) {
+    esker_value *value = nullptr;
+    bool there = found([&](esker_error **e) { return call(&value, e); });
+    return there ? std::optional<Value>(Value(value)) : std::nullopt;
+}
+
+inline std::optional<std::string> copy(const std::optional<Value> &value) {
+    return value ? std::optional<std::string>(value->str()) : std::nullopt;
+}
+
+/** The values that `call(n, keys, lengths, values, statuses, &error)` finds. */
+template <class Call>
+std::vector<std::optional<Value>> values(const std::vector<std::string_view> &keys, Call call) {
+    std::vector<const std::uint8_t *> starts;
+    std::vector<std::size_t> lengths;
+    for (std::string_view key : keys) {
+        starts.push_back(bytes(key));
+        lengths.push_back(key.size());
+    }
+    std::vector<esker_value *> values(keys.size());
+    std::vector<esker_status> statuses(keys.size());
+    std::vector<std::optional<Value>> found(keys.size());
+    check([&](esker_error **e) {
+        return call(keys.size(), starts.data(), lengths.data(), values.data(), statuses.data(), e);
+    });
+    for (std::size_t i = 0; i < keys.size(); i++)
+        if (values[i] != nullptr) found[i].emplace(values[i]);
+    for (esker_status status : statuses)
+        if (status != ESKER_NOT_FOUND) check_status(status);
+    return found;
+}
+
+} // namespace detail
+
 /* ---- Batches ----------------------------------------------------------------------------------------------------- */
 
 /** Operations that Db::write() applies together. */
@@ -252,26 +333,16 @@ class Batch {
 public:
     Batch() : handle_(detail::made(esker_batch_new())) {}
 
-    Batch &put(std::string_view key, std::string_view value) {
-        detail::check([&](esker_error **e) {
-            return esker_batch_put(handle_.get(), nullptr, detail::bytes(key), key.size(), detail::bytes(value),
-                                   value.size(), e);
-        });
-        return *this;
+    Batch &put(std::string_view key, std::string_view value) { return put_in(nullptr, key, value); }
+    Batch &put(const ColumnFamily &family, std::string_view key, std::string_view value) {
+        return put_in(family.handle(), key, value);
     }
-    Batch &del(std::string_view key) {
-        detail::check([&](esker_error **e) {
-            return esker_batch_delete(handle_.get(), nullptr, detail::bytes(key), key.size(), e);
-        });
-        return *this;
-    }
+    Batch &del(std::string_view key) { return del_in(nullptr, key); }
+    Batch &del(const ColumnFamily &family, std::string_view key) { return del_in(family.handle(), key); }
     /** Removes every key from `start` on and before `end`. */
-    Batch &delete_range(std::string_view start, std::string_view end) {
-        detail::check([&](esker_error **e) {
-            return esker_batch_delete_range(handle_.get(), nullptr, detail::bytes(start), start.size(),
-                                            detail::bytes(end), end.size(), e);
-        });
-        return *this;
+    Batch &delete_range(std::string_view start, std::string_view end) { return delete_range_in(nullptr, start, end); }
+    Batch &delete_range(const ColumnFamily &family, std::string_view start, std::string_view end) {
+        return delete_range_in(family.handle(), start, end);
     }
     /** Adds everything in `other`, which must be another batch. */
     Batch &append(const Batch &other) {
@@ -307,8 +378,94 @@ public:
     std::size_t size_bytes() const noexcept { return esker_batch_size_bytes(handle_.get()); }
     const esker_batch *handle() const noexcept { return handle_.get(); }
 
+    /** What an entry of a batch does. */
+    enum class Kind : std::int32_t {
+        Delete = ESKER_ENTRY_DELETE,
+        Put = ESKER_ENTRY_PUT,
+        DeleteRange = ESKER_ENTRY_DELETE_RANGE,
+        Merge = ESKER_ENTRY_MERGE,
+        PutExpiring = ESKER_ENTRY_PUT_EXPIRING,
+    };
+
+    /** An entry of a batch. Key and value are valid until the batch changes. */
+    struct Operation {
+        Kind kind;
+        std::uint32_t family;
+        std::string_view key;
+        /** The value, the operand, or the end of the range. */
+        std::string_view value;
+        /** Milliseconds since 1970; 0 for never. */
+        std::uint64_t expires_at_ms;
+    };
+
+    /** Walks over the entries: for (const auto &operation : batch) … . */
+    class Walk {
+    public:
+        using iterator_category = std::input_iterator_tag;
+        using value_type = Operation;
+        using difference_type = std::ptrdiff_t;
+        using pointer = const Operation *;
+        using reference = const Operation &;
+
+        explicit Walk(const esker_batch *batch) : batch_(batch) { read(); }
+        const Operation &operator*() const noexcept { return operation_; }
+        const Operation *operator->() const noexcept { return &operation_; }
+        Walk &operator++() {
+            read();
+            return *this;
+        }
+        void operator++(int) { ++*this; }
+
+        struct End {};
+        bool operator!=(End) const noexcept { return more_; }
+        bool operator==(End) const noexcept { return !more_; }
+
+    private:
+        void read() {
+            std::int32_t kind = 0;
+            const std::uint8_t *key = nullptr, *value = nullptr;
+            std::size_t key_len = 0, value_len = 0;
+            more_ = detail::found([&](esker_error **e) {
+                return esker_batch_entry(batch_, next_, &kind, &operation_.family, &key, &key_len, &value, &value_len,
+                                         &operation_.expires_at_ms, &next_, e);
+            });
+            operation_.kind = static_cast<Kind>(kind);
+            operation_.key = detail::view(key, key_len);
+            operation_.value = detail::view(value, value_len);
+        }
+
+        const esker_batch *batch_;
+        Operation operation_{};
+        std::size_t next_ = 0;
+        bool more_ = false;
+    };
+
+    Walk begin() const { return Walk(handle_.get()); }
+    Walk::End end() const noexcept { return {}; }
+
 private:
     explicit Batch(esker_batch *handle) noexcept : handle_(handle) {}
+
+    Batch &put_in(const esker_cf *cf, std::string_view key, std::string_view value) {
+        detail::check([&](esker_error **e) {
+            return esker_batch_put(handle_.get(), cf, detail::bytes(key), key.size(), detail::bytes(value),
+                                   value.size(), e);
+        });
+        return *this;
+    }
+    Batch &del_in(const esker_cf *cf, std::string_view key) {
+        detail::check([&](esker_error **e) {
+            return esker_batch_delete(handle_.get(), cf, detail::bytes(key), key.size(), e);
+        });
+        return *this;
+    }
+    Batch &delete_range_in(const esker_cf *cf, std::string_view start, std::string_view end) {
+        detail::check([&](esker_error **e) {
+            return esker_batch_delete_range(handle_.get(), cf, detail::bytes(start), start.size(), detail::bytes(end),
+                                            end.size(), e);
+        });
+        return *this;
+    }
 
     detail::Owned<esker_batch, esker_batch_free> handle_;
 };
@@ -335,6 +492,11 @@ public:
     void next() { moved(esker_iter_next(handle_.get())); }
     void prev() { moved(esker_iter_prev(handle_.get())); }
 
+    /** Takes in what was written since; it stands nowhere then. */
+    void refresh() {
+        detail::check([&](esker_error **e) { return esker_iter_refresh(handle_.get(), e); });
+    }
+
     bool valid() const noexcept { return esker_iter_valid(handle_.get()) != 0; }
     explicit operator bool() const noexcept { return valid(); }
 
@@ -353,9 +515,7 @@ public:
 
     /** The value, to keep when the iterator moves on. */
     std::optional<Value> pinned_value() const {
-        esker_value *value = nullptr;
-        bool found = detail::found([&](esker_error **e) { return esker_iter_pinned_value(handle_.get(), &value, e); });
-        return found ? std::optional<Value>(Value(value)) : std::nullopt;
+        return detail::value([&](auto v, auto e) { return esker_iter_pinned_value(handle_.get(), v, e); });
     }
 
 private:
@@ -409,6 +569,148 @@ private:
     bool backwards_;
 };
 
+/* ---- Transactions ------------------------------------------------------------------------------------------------ */
+
+/**
+ * Reads and writes that take effect together when it commits, or not at all. Sees the database as it was when it began,
+ * and its own writes. Made by Db::begin(), or run by Db::transact(). Destroyed without a commit it is rolled back.
+ */
+class Transaction {
+public:
+    explicit Transaction(esker_txn *handle) noexcept : handle_(handle) {}
+
+    void put(std::string_view key, std::string_view value) { put_in(nullptr, key, value); }
+    void put(const ColumnFamily &family, std::string_view key, std::string_view value) {
+        put_in(family.handle(), key, value);
+    }
+    /** Sets `key` to `value` until a time, in milliseconds since 1970. */
+    void put_expiring(std::string_view key, std::string_view value, std::uint64_t expires_at_ms) {
+        put_expiring_in(nullptr, key, value, expires_at_ms);
+    }
+    void put_expiring(const ColumnFamily &family, std::string_view key, std::string_view value,
+                      std::uint64_t expires_at_ms) {
+        put_expiring_in(family.handle(), key, value, expires_at_ms);
+    }
+    void del(std::string_view key) { del_in(nullptr, key); }
+    void del(const ColumnFamily &family, std::string_view key) { del_in(family.handle(), key); }
+    /** Removes every key from `start` on and before `end`. */
+    void delete_range(std::string_view start, std::string_view end) { delete_range_in(nullptr, start, end); }
+    void delete_range(const ColumnFamily &family, std::string_view start, std::string_view end) {
+        delete_range_in(family.handle(), start, end);
+    }
+    /** Merges `operand` into what `key` has, by the merge operator of the family. */
+    void merge(std::string_view key, std::string_view operand) { merge_in(nullptr, key, operand); }
+    void merge(const ColumnFamily &family, std::string_view key, std::string_view operand) {
+        merge_in(family.handle(), key, operand);
+    }
+
+    /** A copy of the value; nothing if the key is absent. */
+    std::optional<std::string> get(std::string_view key) { return detail::copy(get_pinned_in(nullptr, key)); }
+    std::optional<std::string> get(const ColumnFamily &family, std::string_view key) {
+        return detail::copy(get_pinned_in(family.handle(), key));
+    }
+    /** The value without a copy where the engine can. */
+    std::optional<Value> get_pinned(std::string_view key) { return get_pinned_in(nullptr, key); }
+    std::optional<Value> get_pinned(const ColumnFamily &family, std::string_view key) {
+        return get_pinned_in(family.handle(), key);
+    }
+    /** The value, for a write that depends on it; with key locks it takes the lock first. */
+    std::optional<std::string> get_for_update(std::string_view key) { return get_for_update_in(nullptr, key); }
+    std::optional<std::string> get_for_update(const ColumnFamily &family, std::string_view key) {
+        return get_for_update_in(family.handle(), key);
+    }
+    std::vector<std::optional<Value>> multi_get(const std::vector<std::string_view> &keys) {
+        return multi_get_in(nullptr, keys);
+    }
+    std::vector<std::optional<Value>> multi_get(const ColumnFamily &family, const std::vector<std::string_view> &keys) {
+        return multi_get_in(family.handle(), keys);
+    }
+    /** A cursor over what it sees now. */
+    Iterator iterator(const ReadOptions &options = ReadOptions()) { return iterator_in(nullptr, options); }
+    Iterator iterator(const ColumnFamily &family, const ReadOptions &options = ReadOptions()) {
+        return iterator_in(family.handle(), options);
+    }
+    Scan scan(const ReadOptions &options = ReadOptions()) { return Scan(iterator(options), false); }
+    Scan scan(const ColumnFamily &family, const ReadOptions &options = ReadOptions()) {
+        return Scan(iterator(family, options), false);
+    }
+
+    void set_savepoint() {
+        detail::check([&](esker_error **e) { return esker_txn_set_savepoint(handle_.get(), e); });
+    }
+    /** Takes back the writes after the latest savepoint, and forgets that savepoint. */
+    void rollback_to_savepoint() {
+        detail::check([&](esker_error **e) { return esker_txn_rollback_to_savepoint(handle_.get(), e); });
+    }
+    /** Forgets the latest savepoint, and keeps the writes. */
+    void pop_savepoint() {
+        detail::check([&](esker_error **e) { return esker_txn_pop_savepoint(handle_.get(), e); });
+    }
+    /** Makes the writes take effect, or throws; ESKER_CONFLICT: begin again. It has ended either way. */
+    void commit() {
+        detail::check([&](esker_error **e) { return esker_txn_commit(handle_.get(), e); });
+    }
+    void rollback() {
+        detail::check([&](esker_error **e) { return esker_txn_rollback(handle_.get(), e); });
+    }
+    esker_txn *handle() noexcept { return handle_.get(); }
+
+private:
+    void put_in(const esker_cf *cf, std::string_view key, std::string_view value) {
+        detail::check([&](esker_error **e) {
+            return esker_txn_put(handle_.get(), cf, detail::bytes(key), key.size(), detail::bytes(value), value.size(),
+                                 e);
+        });
+    }
+    void put_expiring_in(const esker_cf *cf, std::string_view key, std::string_view value,
+                         std::uint64_t expires_at_ms) {
+        detail::check([&](esker_error **e) {
+            return esker_txn_put_expiring(handle_.get(), cf, detail::bytes(key), key.size(), detail::bytes(value),
+                                          value.size(), expires_at_ms, e);
+        });
+    }
+    void del_in(const esker_cf *cf, std::string_view key) {
+        detail::check([&](esker_error **e) {
+            return esker_txn_delete(handle_.get(), cf, detail::bytes(key), key.size(), e);
+        });
+    }
+    void delete_range_in(const esker_cf *cf, std::string_view start, std::string_view end) {
+        detail::check([&](esker_error **e) {
+            return esker_txn_delete_range(handle_.get(), cf, detail::bytes(start), start.size(), detail::bytes(end),
+                                          end.size(), e);
+        });
+    }
+    void merge_in(const esker_cf *cf, std::string_view key, std::string_view operand) {
+        detail::check([&](esker_error **e) {
+            return esker_txn_merge(handle_.get(), cf, detail::bytes(key), key.size(), detail::bytes(operand),
+                                   operand.size(), e);
+        });
+    }
+    std::optional<Value> get_pinned_in(const esker_cf *cf, std::string_view key) {
+        return detail::value([&](auto v, auto e) {
+            return esker_txn_get(handle_.get(), cf, detail::bytes(key), key.size(), v, e);
+        });
+    }
+    std::optional<std::string> get_for_update_in(const esker_cf *cf, std::string_view key) {
+        return detail::copy(detail::value([&](auto v, auto e) {
+            return esker_txn_get_for_update(handle_.get(), cf, detail::bytes(key), key.size(), v, e);
+        }));
+    }
+    std::vector<std::optional<Value>> multi_get_in(const esker_cf *cf, const std::vector<std::string_view> &keys) {
+        return detail::values(keys, [&](auto n, auto starts, auto lengths, auto values, auto statuses, auto e) {
+            return esker_txn_multi_get(handle_.get(), cf, n, starts, lengths, values, statuses, e);
+        });
+    }
+    Iterator iterator_in(const esker_cf *cf, const ReadOptions &options) {
+        esker_iter *iter = nullptr;
+        detail::check(
+            [&](esker_error **e) { return esker_txn_iter_new(handle_.get(), cf, options.handle(), &iter, e); });
+        return Iterator(iter);
+    }
+
+    detail::Owned<esker_txn, esker_txn_free> handle_;
+};
+
 /* ---- Databases --------------------------------------------------------------------------------------------------- */
 
 /** An open database. Any number of threads may share it. */
@@ -437,70 +739,168 @@ public:
     bool is_closed() const noexcept { return esker_is_closed(handle_) != 0; }
 
     void put(std::string_view key, std::string_view value, const WriteOptions &options = WriteOptions()) const {
-        detail::check([&](esker_error **e) {
-            return esker_put(handle_, nullptr, detail::bytes(key), key.size(), detail::bytes(value), value.size(),
-                             options.handle(), e);
-        });
+        put_in(nullptr, key, value, options);
+    }
+    void put(const ColumnFamily &family, std::string_view key, std::string_view value,
+             const WriteOptions &options = WriteOptions()) const {
+        put_in(family.handle(), key, value, options);
     }
     void del(std::string_view key, const WriteOptions &options = WriteOptions()) const {
-        detail::check([&](esker_error **e) {
-            return esker_delete(handle_, nullptr, detail::bytes(key), key.size(), options.handle(), e);
-        });
+        del_in(nullptr, key, options);
+    }
+    void del(const ColumnFamily &family, std::string_view key, const WriteOptions &options = WriteOptions()) const {
+        del_in(family.handle(), key, options);
     }
     /** Removes every key from `start` on and before `end`. */
     void delete_range(std::string_view start, std::string_view end,
                       const WriteOptions &options = WriteOptions()) const {
-        detail::check([&](esker_error **e) {
-            return esker_delete_range(handle_, nullptr, detail::bytes(start), start.size(), detail::bytes(end),
-                                      end.size(), options.handle(), e);
-        });
+        delete_range_in(nullptr, start, end, options);
+    }
+    void delete_range(const ColumnFamily &family, std::string_view start, std::string_view end,
+                      const WriteOptions &options = WriteOptions()) const {
+        delete_range_in(family.handle(), start, end, options);
     }
     void write(const Batch &batch, const WriteOptions &options = WriteOptions()) const {
         detail::check([&](esker_error **e) { return esker_write(handle_, batch.handle(), options.handle(), e); });
     }
 
     /** A copy of the value; nothing if the key is absent. */
-    std::optional<std::string> get(std::string_view key) const { return copy(pinned(key, nullptr)); }
+    std::optional<std::string> get(std::string_view key) const { return detail::copy(pinned(nullptr, key, nullptr)); }
     std::optional<std::string> get(std::string_view key, const ReadOptions &options) const {
-        return copy(pinned(key, options.handle()));
+        return detail::copy(pinned(nullptr, key, options.handle()));
+    }
+    std::optional<std::string> get(const ColumnFamily &family, std::string_view key,
+                                   const ReadOptions &options = ReadOptions()) const {
+        return detail::copy(pinned(family.handle(), key, options.handle()));
     }
     /** The value without a copy where the engine can. */
-    std::optional<Value> get_pinned(std::string_view key) const { return pinned(key, nullptr); }
+    std::optional<Value> get_pinned(std::string_view key) const { return pinned(nullptr, key, nullptr); }
     std::optional<Value> get_pinned(std::string_view key, const ReadOptions &options) const {
-        return pinned(key, options.handle());
+        return pinned(nullptr, key, options.handle());
+    }
+    std::optional<Value> get_pinned(const ColumnFamily &family, std::string_view key,
+                                    const ReadOptions &options = ReadOptions()) const {
+        return pinned(family.handle(), key, options.handle());
     }
     /** Reads many keys at one moment. */
     std::vector<std::optional<Value>> multi_get(const std::vector<std::string_view> &keys,
-                                                const ReadOptions &options = ReadOptions()) const;
+                                                const ReadOptions &options = ReadOptions()) const {
+        return multi_get_in(nullptr, keys, options);
+    }
+    std::vector<std::optional<Value>> multi_get(const ColumnFamily &family, const std::vector<std::string_view> &keys,
+                                                const ReadOptions &options = ReadOptions()) const {
+        return multi_get_in(family.handle(), keys, options);
+    }
+
+    /** Creates a column family; its options are recorded. */
+    ColumnFamily create_family(const std::string &name, const FamilyOptions &options = FamilyOptions()) const {
+        return family_by(
+            [&](auto cf, auto e) { return esker_cf_create(handle_, name.c_str(), options.handle(), cf, e); });
+    }
+    /** The column family of this name; throws ESKER_NOT_FOUND if there is none. */
+    ColumnFamily family(const std::string &name) const {
+        return family_by([&](auto cf, auto e) { return esker_cf_open(handle_, name.c_str(), cf, e); });
+    }
+    /** The one that calls without a family mean. */
+    ColumnFamily default_family() const {
+        return family_by([&](auto cf, auto e) { return esker_cf_default(handle_, cf, e); });
+    }
+    void drop_family(const ColumnFamily &family) const {
+        detail::check([&](esker_error **e) { return esker_cf_drop(handle_, family.handle(), e); });
+    }
+    /** The names of all families; "default" leads. */
+    std::vector<std::string> families() const {
+        esker_names *names = nullptr;
+        detail::check([&](esker_error **e) { return esker_cf_list(handle_, &names, e); });
+        return detail::strings(names);
+    }
+
+    /** Begins a transaction. */
+    Transaction begin(const TransactionOptions &options = TransactionOptions()) const {
+        esker_txn *txn = nullptr;
+        detail::check([&](esker_error **e) { return esker_txn_begin(handle_, options.handle(), &txn, e); });
+        return Transaction(txn);
+    }
+    /**
+     * Runs `work(transaction)` and commits; returns what it returned. On a conflict everything is done again, up to
+     * `retries` times; whatever else is thrown leaves here, and nothing was written.
+     */
+    template <class Work>
+    auto transact(Work &&work, unsigned retries = 10, const TransactionOptions &options = TransactionOptions()) const {
+        for (;; retries--) {
+            Transaction transaction = begin(options);
+            try {
+                if constexpr (std::is_void_v<decltype(work(transaction))>) {
+                    work(transaction);
+                    return transaction.commit();
+                } else {
+                    auto result = work(transaction);
+                    transaction.commit();
+                    return result;
+                }
+            } catch (const Error &error) {
+                if (error.code() != ESKER_CONFLICT || retries == 0) throw;
+            }
+        }
+    }
 
     Snapshot snapshot() const {
         esker_snapshot *snapshot = nullptr;
         detail::check([&](esker_error **e) { return esker_snapshot_new(handle_, &snapshot, e); });
         return Snapshot(snapshot);
     }
-    Iterator iterator(const ReadOptions &options = ReadOptions()) const {
-        esker_iter *iter = nullptr;
-        detail::check([&](esker_error **e) { return esker_iter_new(handle_, nullptr, options.handle(), &iter, e); });
-        return Iterator(iter);
+    /** The sequence number of the latest write that a new read sees. */
+    std::uint64_t latest_seqno() const {
+        std::uint64_t seqno = 0;
+        detail::check([&](esker_error **e) { return esker_latest_seqno(handle_, &seqno, e); });
+        return seqno;
+    }
+    Iterator iterator(const ReadOptions &options = ReadOptions()) const { return iterator_in(nullptr, options); }
+    Iterator iterator(const ColumnFamily &family, const ReadOptions &options = ReadOptions()) const {
+        return iterator_in(family.handle(), options);
     }
     /** All entries that the options let through, in order. */
     Scan scan(const ReadOptions &options = ReadOptions()) const { return Scan(iterator(options), false); }
+    Scan scan(const ColumnFamily &family, const ReadOptions &options = ReadOptions()) const {
+        return Scan(iterator(family, options), false);
+    }
     /** The same from the last to the first. */
     Scan scan_backwards(const ReadOptions &options = ReadOptions()) const { return Scan(iterator(options), true); }
+    Scan scan_backwards(const ColumnFamily &family, const ReadOptions &options = ReadOptions()) const {
+        return Scan(iterator(family, options), true);
+    }
 
     void sync() const {
         detail::check([&](esker_error **e) { return esker_sync(handle_, e); });
     }
+    /** Writes what every family has in memory to tables. */
     void flush() const {
         detail::check([&](esker_error **e) { return esker_flush(handle_, nullptr, e); });
     }
-    /** Compacts the keys from `start` on and before `end`; nothing there means an open end. */
-    void compact_range(std::optional<std::string_view> start = {}, std::optional<std::string_view> end = {}) const {
-        detail::check([&](esker_error **e) {
-            return esker_compact_range(handle_, nullptr, start ? detail::bytes(*start) : nullptr,
-                                       start ? start->size() : 0, end ? detail::bytes(*end) : nullptr,
-                                       end ? end->size() : 0, e);
-        });
+    void flush(const ColumnFamily &family) const {
+        detail::check([&](esker_error **e) { return esker_flush(handle_, family.handle(), e); });
+    }
+    /** A bound of a range; nothing is an open end. */
+    using Bound = std::optional<std::string_view>;
+    /** Compacts the keys from `start` on and before `end`. */
+    void compact_range(Bound start = {}, Bound end = {}) const { compact_in(nullptr, start, end); }
+    void compact_range(const ColumnFamily &family, Bound start = {}, Bound end = {}) const {
+        compact_in(family.handle(), start, end);
+    }
+    /** About how many bytes the keys from `start` on and before `end` take on disk. */
+    std::uint64_t approximate_size(Bound start = {}, Bound end = {}) const { return size_in(nullptr, start, end); }
+    std::uint64_t approximate_size(const ColumnFamily &family, Bound start = {}, Bound end = {}) const {
+        return size_in(family.handle(), start, end);
+    }
+    /** One number or text of stats() by its name. */
+    std::string property(const std::string &name) const {
+        return detail::text([&](auto v, auto e) { return esker_property(handle_, name.c_str(), v, e); });
+    }
+    /** The names that property() knows. */
+    std::vector<std::string> property_names() const {
+        esker_names *names = nullptr;
+        detail::check([&](esker_error **e) { return esker_property_names(handle_, &names, e); });
+        return detail::strings(names);
     }
     /** Numbers about the database; the format is "text", "json" or "prometheus". */
     std::string stats(const std::string &format = "text") const {
@@ -537,41 +937,63 @@ public:
     const esker_db *handle() const noexcept { return handle_; }
 
 private:
-    std::optional<Value> pinned(std::string_view key, const esker_read_options *options) const {
-        esker_value *value = nullptr;
-        bool found = detail::found([&](esker_error **e) {
-            return esker_get(handle_, nullptr, detail::bytes(key), key.size(), options, &value, e);
+    void put_in(const esker_cf *cf, std::string_view key, std::string_view value, const WriteOptions &options) const {
+        detail::check([&](esker_error **e) {
+            return esker_put(handle_, cf, detail::bytes(key), key.size(), detail::bytes(value), value.size(),
+                             options.handle(), e);
         });
-        return found ? std::optional<Value>(Value(value)) : std::nullopt;
     }
-    static std::optional<std::string> copy(const std::optional<Value> &value) {
-        return value ? std::optional<std::string>(value->str()) : std::nullopt;
+    void del_in(const esker_cf *cf, std::string_view key, const WriteOptions &options) const {
+        detail::check([&](esker_error **e) {
+            return esker_delete(handle_, cf, detail::bytes(key), key.size(), options.handle(), e);
+        });
+    }
+    void delete_range_in(const esker_cf *cf, std::string_view start, std::string_view end,
+                         const WriteOptions &options) const {
+        detail::check([&](esker_error **e) {
+            return esker_delete_range(handle_, cf, detail::bytes(start), start.size(), detail::bytes(end), end.size(),
+                                      options.handle(), e);
+        });
+    }
+    std::optional<Value> pinned(const esker_cf *cf, std::string_view key, const esker_read_options *options) const {
+        return detail::value([&](auto v, auto e) {
+            return esker_get(handle_, cf, detail::bytes(key), key.size(), options, v, e);
+        });
+    }
+    std::vector<std::optional<Value>> multi_get_in(const esker_cf *cf, const std::vector<std::string_view> &keys,
+                                                   const ReadOptions &options) const {
+        return detail::values(keys, [&](auto n, auto starts, auto lengths, auto values, auto statuses, auto e) {
+            return esker_multi_get(handle_, cf, n, starts, lengths, options.handle(), values, statuses, e);
+        });
+    }
+    Iterator iterator_in(const esker_cf *cf, const ReadOptions &options) const {
+        esker_iter *iter = nullptr;
+        detail::check([&](esker_error **e) { return esker_iter_new(handle_, cf, options.handle(), &iter, e); });
+        return Iterator(iter);
+    }
+    void compact_in(const esker_cf *cf, Bound start, Bound end) const {
+        detail::check([&](esker_error **e) {
+            return esker_compact_range(handle_, cf, start ? detail::bytes(*start) : nullptr, start ? start->size() : 0,
+                                       end ? detail::bytes(*end) : nullptr, end ? end->size() : 0, e);
+        });
+    }
+    std::uint64_t size_in(const esker_cf *cf, Bound start, Bound end) const {
+        std::uint64_t bytes = 0;
+        detail::check([&](esker_error **e) {
+            return esker_approximate_size(handle_, cf, start ? detail::bytes(*start) : nullptr,
+                                          start ? start->size() : 0, end ? detail::bytes(*end) : nullptr,
+                                          end ? end->size() : 0, &bytes, e);
+        });
+        return bytes;
+    }
+    template <class Call> ColumnFamily family_by(Call call) const {
+        esker_cf *cf = nullptr;
+        detail::check([&](esker_error **e) { return call(&cf, e); });
+        return ColumnFamily(cf);
     }
 
     esker_db *handle_ = nullptr;
 };
-
-inline std::vector<std::optional<Value>> Db::multi_get(const std::vector<std::string_view> &keys,
-                                                       const ReadOptions &options) const {
-    std::vector<const std::uint8_t *> starts;
-    std::vector<std::size_t> lengths;
-    for (std::string_view key : keys) {
-        starts.push_back(detail::bytes(key));
-        lengths.push_back(key.size());
-    }
-    std::vector<esker_value *> values(keys.size());
-    std::vector<esker_status> statuses(keys.size());
-    std::vector<std::optional<Value>> found(keys.size());
-    detail::check([&](esker_error **e) {
-        return esker_multi_get(handle_, nullptr, keys.size(), starts.data(), lengths.data(), options.handle(),
-                               values.data(), statuses.data(), e);
-    });
-    for (std::size_t i = 0; i < keys.size(); i++)
-        if (values[i] != nullptr) found[i].emplace(values[i]);
-    for (esker_status status : statuses)
-        if (status != ESKER_NOT_FOUND) detail::check_status(status);
-    return found;
-}
 
 /** The version of the library that is running. */
 inline std::string_view version() noexcept { return esker_version(); }

@@ -33,11 +33,11 @@ template <class Call> static esker::Error throws(esker_status code, Call call) {
     fail(__LINE__, "nothing was thrown");
 }
 
-static_assert(std::is_nothrow_move_constructible_v<esker::Db> && !std::is_copy_constructible_v<esker::Db>);
-static_assert(std::is_nothrow_move_constructible_v<esker::Iterator> && !std::is_copy_constructible_v<esker::Iterator>);
-static_assert(std::is_nothrow_move_constructible_v<esker::Value> && !std::is_copy_constructible_v<esker::Value>);
-static_assert(std::is_nothrow_move_constructible_v<esker::Batch> && !std::is_copy_constructible_v<esker::Batch>);
-static_assert(std::is_nothrow_move_constructible_v<esker::Snapshot> && !std::is_copy_constructible_v<esker::Snapshot>);
+template <class T>
+constexpr bool moves_only = std::is_nothrow_move_constructible_v<T> && !std::is_copy_constructible_v<T>;
+static_assert(moves_only<esker::Db> && moves_only<esker::Iterator> && moves_only<esker::Value>);
+static_assert(moves_only<esker::Batch> && moves_only<esker::Snapshot>);
+static_assert(moves_only<esker::ColumnFamily> && moves_only<esker::Transaction>);
 
 static void writing_and_reading(const esker::Db &db) {
     PHASE("put, get, delete");
@@ -120,6 +120,138 @@ static void iterating(const esker::Db &db) {
     CHECK(db.get("ka", then) == "aaa"s && db.get("ka") == "new"s);
     CHECK(db.multi_get({"ka"}, then)[0]->view() == "aaa");
     CHECK(before.seqno() < db.snapshot().seqno());
+    CHECK(db.latest_seqno() == db.snapshot().seqno());
+    CHECK(db.property("latest_seqno") == std::to_string(db.latest_seqno()));
+    CHECK(db.property_names().size() > 10);
+
+    PHASE("a refreshed iterator sees the present");
+    esker::Iterator fresh = db.iterator();
+    db.put("ka", "newer");
+    fresh.refresh();
+    CHECK(!fresh.valid());
+    fresh.seek("ka");
+    CHECK(fresh.value() == "newer");
+}
+
+static void families(const esker::Db &db) {
+    PHASE("families: made, listed, used, dropped");
+    esker::ColumnFamily users = db.create_family("users");
+    esker::ColumnFamily sums = db.create_family("sums", esker::FamilyOptions().set("merge_operator", "add_u64"));
+    CHECK((db.families() == std::vector<std::string>{"default", "users", "sums"}));
+    CHECK(users.name() == "users" && users.id() != 0 && db.default_family().id() == 0);
+    CHECK(sums.option("merge_operator") == "add_u64");
+    db.put(users, "7", "Ada");
+    db.put(users, "8", "Grace", esker::Durability::Sync);
+    CHECK(db.get(users, "7") == "Ada"s && db.get_pinned(users, "8")->view() == "Grace" && !db.get("7"));
+    CHECK(db.multi_get(users, {"7", "9"})[0]->view() == "Ada");
+    std::string seen;
+    for (auto [key, value] : db.scan(users)) seen += key;
+    for (auto entry : db.scan_backwards(users, esker::ReadOptions().upper_bound("8"))) seen += entry.key;
+    CHECK(seen == "787");
+    db.flush(users);
+    db.compact_range(users);
+    CHECK(db.approximate_size(users) > 0 && db.approximate_size(users, "9") == 0);
+    db.delete_range(users, "7", "8");
+    db.del(users, "8");
+    CHECK(!db.get(users, "7") && !db.get(users, "8"));
+
+    PHASE("a batch spans families, and can be looked into");
+    esker::Batch batch;
+    batch.put("k", "v").put(users, "u", "w").del(users, "x").delete_range(users, "y", "z");
+    db.write(batch);
+    CHECK(db.get(users, "u") == "w"s && db.get("k") == "v"s);
+    std::vector<esker::Batch::Operation> operations;
+    for (const auto &operation : batch) operations.push_back(operation);
+    CHECK(operations.size() == 4 && operations[0].family == 0 && operations[1].family == users.id());
+    CHECK(operations[1].key == "u" && operations[1].value == "w" && operations[1].expires_at_ms == 0);
+    CHECK(operations[2].kind == esker::Batch::Kind::Delete && operations[3].value == "z");
+    for (const auto &operation : esker::Batch()) fail(__LINE__, std::string(operation.key).c_str());
+
+    PHASE("a dropped family is refused");
+    db.drop_family(users);
+    CHECK(users.is_dropped() && db.families().size() == 2);
+    throws(ESKER_INVALID_ARGUMENT, [&] { db.put(users, "k", "v"); });
+    throws(ESKER_INVALID_ARGUMENT, [&] { db.write(batch); });
+    throws(ESKER_NOT_FOUND, [&] { db.family("users"); });
+    throws(ESKER_INVALID_ARGUMENT, [&] { db.drop_family(db.default_family()); });
+    db.drop_family(db.family("sums"));
+}
+
+static void transactions(const esker::Db &db) {
+    esker::ColumnFamily cf = db.create_family("accounts");
+    PHASE("a transaction is all or nothing");
+    {
+        esker::Transaction t = db.begin();
+        t.put("one", "1");
+        t.put(cf, "one", "2");
+        t.put("other", "3");
+        CHECK(t.get("one") == "1"s && t.get_pinned(cf, "one")->view() == "2" && !db.get("one"));
+        CHECK(t.multi_get(cf, {"one", "two"})[0]->view() == "2" && !t.multi_get({"two"})[0]);
+        t.set_savepoint();
+        t.delete_range("a", "z");
+        t.del(cf, "one");
+        CHECK(!t.get("one") && !t.get(cf, "one"));
+        t.rollback_to_savepoint();
+        throws(ESKER_NOT_FOUND, [&] { t.pop_savepoint(); });
+        std::string seen;
+        for (auto [key, value] : t.scan(esker::ReadOptions().prefix("o"))) seen += key;
+        for (auto [key, value] : t.scan(cf)) seen += value;
+        CHECK(seen == "oneother2");
+        esker::Transaction moved = std::move(t);
+        moved.commit();
+        throws(ESKER_INVALID_ARGUMENT, [&] { moved.commit(); });
+    }
+    CHECK(db.get("one") == "1"s && db.get(cf, "one") == "2"s);
+    {
+        esker::Transaction t = db.begin(esker::TransactionOptions().set("mode", "pessimistic"));
+        CHECK(t.get_for_update("one") == "1"s && t.get_for_update(cf, "none") == std::nullopt);
+        t.del("one");
+    }
+    CHECK(db.get("one") == "1"s);
+
+    PHASE("transact tries again on a conflict, and gives back what the work returned");
+    int runs = 0;
+    std::string was = db.transact([&](esker::Transaction &t) {
+        std::string value = t.get("one").value();
+        if (++runs == 1) db.put("one", "meanwhile");
+        t.put("one", value + "!");
+        return value;
+    });
+    CHECK(runs == 2 && was == "meanwhile" && db.get("one") == "meanwhile!"s);
+    auto always = [&](esker::Transaction &t) {
+        t.put("other", t.get("one").value());
+        db.put("one", std::to_string(++runs));
+    };
+    runs = 0;
+    throws(ESKER_CONFLICT, [&] { db.transact(always, 3); });
+    CHECK(runs == 4 && db.get("other") == "3"s);
+    db.transact(always, 0, esker::TransactionOptions().set("isolation", "snapshot"));
+    CHECK(db.get("other") == "4"s);
+    try {
+        db.transact([](esker::Transaction &t) {
+            t.put("one", "never");
+            throw std::runtime_error("changed my mind");
+        });
+        fail(__LINE__, "nothing was thrown");
+    } catch (const std::runtime_error &error) {
+        CHECK(error.what() == "changed my mind"s && db.get("one") == "5"s);
+    }
+
+    PHASE("threads that transact lose no count");
+    std::vector<std::thread> threads;
+    for (int thread = 0; thread < 4; thread++)
+        threads.emplace_back([&db, &cf] {
+            for (int i = 0; i < 50; i++)
+                db.transact(
+                    [&](esker::Transaction &t) {
+                        int n = std::stoi(t.get(cf, "count").value_or("0"));
+                        t.put(cf, "count", std::to_string(n + 1));
+                    },
+                    1000);
+        });
+    for (auto &thread : threads) thread.join();
+    CHECK(db.get(cf, "count") == "200"s);
+    db.drop_family(cf);
 }
 
 static void failing(const std::string &path, const std::string &other) {
@@ -142,7 +274,12 @@ static void outliving(const std::string &path) {
     it.seek_to_first();
     esker::Snapshot snapshot = db->snapshot();
     esker::Value value = *db->get_pinned("k");
+    esker::ColumnFamily family = db->default_family();
+    esker::Transaction transaction = db->begin();
+    transaction.put("k", "lost");
     db.reset();
+    throws(ESKER_CLOSED, [&] { transaction.commit(); });
+    CHECK(family.name() == "default");
     throws(ESKER_CLOSED, [&] { it.next(); });
     CHECK(value.view() == "v" && snapshot.seqno() > 0);
 
@@ -187,6 +324,8 @@ int main(int, char **argv) {
         db.compact_range();
         iterating(db);
         sharing(db);
+        families(db);
+        transactions(db);
         CHECK(db.stats("json").front() == '{');
         failing(path, other);
         db.delete_range("", "z");

@@ -9,9 +9,14 @@ use crate::support::{Compiler, library, root, scratch, succeed};
 
 /// Compiles and runs a program on an empty directory; what it printed.
 fn run(path: &str) -> String {
+    let compiler = if path.ends_with(".cpp") { Compiler::cpp("c++17") } else { Compiler::c("c99") };
+    run_by(&compiler, path)
+}
+
+/// The same with another standard.
+fn run_by(compiler: &Compiler, path: &str) -> String {
     let scratch = scratch("example");
     let (source, program) = (root().join(path), scratch.path().join("program"));
-    let compiler = if path.ends_with(".cpp") { Compiler::cpp("c++17") } else { Compiler::c("c99") };
     compiler.build(&source, &program, library());
     let data = scratch.path().join("data");
     // The directory is there, as tests expect, and holds no database, as examples expect.
@@ -56,6 +61,11 @@ fn the_export_reads_everything() {
 #[test]
 fn the_cpp_wrapper_does_what_the_library_does() {
     run("tests/cpp/wrapper.cpp");
+}
+
+#[test]
+fn the_cpp_wrapper_is_cpp20_too() {
+    run_by(&Compiler::cpp("c++20"), "tests/cpp/wrapper.cpp");
 }
 
 #[test]
