@@ -18,7 +18,7 @@ planted=(
   "leave-older-level-0-tables:model::lazy_level_zero"
   "forget-range-tombstones:model::tiny"
   "skip-range-validation:histories"
-  "validate-before-lock:histories::threaded_serializable"
+  "validate-before-lock:key_locks::the_commit_of_an_optimistic"
   "forget-absent-reads:histories::interleaved_serializable"
   "flush-out-of-order:crash::writes_alternate"
   "split-unlogged-flush:crash::unlogged_batches"

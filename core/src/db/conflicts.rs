@@ -32,6 +32,7 @@ use crate::key::kind::Kind;
 use crate::key::order::Order;
 use crate::key::sequence::SeqNo;
 use crate::memtable::Memtable;
+use crate::util::shown_key::shown_key;
 
 /// A generation is closed at this part of the limit, within bounds: a memtable takes a few KiB even for one entry.
 const PART_OF_LIMIT: usize = 32;
@@ -301,11 +302,8 @@ fn written_since(written: &Memtable, order: &Order, span: &Span, since: SeqNo) -
 }
 
 fn conflict(key: &[u8]) -> Error {
-    const SHOWN: usize = 64;
-    let dots = if key.len() > SHOWN { "…" } else { "" };
-    let shown = key.get(..SHOWN).unwrap_or(key).escape_ascii();
-    let message =
-        format!("a commit after this transaction began wrote to what it depends on, at key \"{shown}\"{dots}");
+    let shown = shown_key(key);
+    let message = format!("a commit after this transaction began wrote to what it depends on, at key {shown}");
     Error::new(ErrorKind::Conflict, message)
 }
 

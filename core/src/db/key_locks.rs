@@ -32,6 +32,7 @@ use crate::key::family::FamilyId;
 use crate::key::kind::Kind;
 use crate::key::order::Order;
 use crate::util::metrics::Counter;
+use crate::util::shown_key::shown_key;
 use crate::util::sync::atomic::{AtomicU64, Ordering};
 use crate::util::sync::{Condvar, Mutex, MutexGuard};
 
@@ -282,10 +283,7 @@ impl Drop for Place<'_> {
 }
 
 fn named((family, key): &FamilyKey) -> String {
-    const SHOWN: usize = 64;
-    let dots = if key.len() > SHOWN { "…" } else { "" };
-    let shown = key.get(..SHOWN).unwrap_or(key).escape_ascii();
-    format!("key \"{shown}\"{dots} of column family {family}")
+    format!("key {} of column family {family}", shown_key(key))
 }
 
 fn deadlock(key: &FamilyKey) -> Error {

@@ -31,7 +31,7 @@ use crate::db::counters::Counters;
 use crate::db::environment::Environment;
 use crate::db::family::Family;
 use crate::db::health::Health;
-use crate::db::key_locks::{FamilyKey, KeyLocks, Owner, Patience, Place};
+use crate::db::key_locks::{KeyLocks, Patience};
 use crate::db::snapshot::SnapshotList;
 use crate::db::sync_queue::SyncQueue;
 use crate::env::filename::FileKind;
@@ -171,11 +171,6 @@ impl Shared {
     /// Lets new reads see everything up to `seqno`.
     pub fn publish(&self, seqno: SeqNo) {
         self.visible.store(seqno.get(), Ordering::Release);
-    }
-
-    /// Waits until no transaction but `owner` holds `key`, and for the caller's turn.
-    pub fn wait_for_key(&self, owner: Option<Owner>, key: FamilyKey, timeout_ms: u64) -> Result<Place<'_>> {
-        self.key_locks.wait_until_free(owner, key, &self.patience(timeout_ms))
     }
 
     /// How many transactions live, and the bytes of the write sets that are kept for them.

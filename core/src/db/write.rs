@@ -66,15 +66,14 @@ pub fn commit(shared: &Shared, request: &CommitRequest<'_>) -> Result<()> {
     let dated = dated::batch(shared, request)?;
     let request = &CommitRequest { batch: dated.as_ref().unwrap_or(request.batch), ..*request };
     let (last, charge) = {
+        if let Some(transaction) = request.transaction.as_ref().filter(|_| cfg!(planted = "validate-before-lock")) {
+            validate(shared, &shared.commit.lock(), transaction)?;
+        }
         let (mut commit, _place) = admit(shared, request)?;
         // Once more: a family may have been dropped while this waited. From here on it cannot.
         check_families(shared, request.batch)?;
-        if let Some(transaction) = &request.transaction {
+        if let Some(transaction) = request.transaction.as_ref().filter(|_| !cfg!(planted = "validate-before-lock")) {
             validate(shared, &commit, transaction)?;
-        }
-        if cfg!(planted = "validate-before-lock") && request.transaction.is_some() {
-            drop(commit);
-            (commit, _) = admit(shared, request)?;
         }
         reserve_memory(shared, request.batch)?;
         (append_and_apply(shared, &mut commit, request)?, commit.recent.charge())
@@ -95,7 +94,9 @@ fn admit<'a>(
     request: &CommitRequest<'_>,
 ) -> Result<(MutexGuard<'a, CommitState>, Option<Place<'a>>)> {
     let owner = request.transaction.as_ref().and_then(|transaction| transaction.owner);
-    let mut place = None;
+    let clock = &shared.env.clock;
+    // One limit for all the waits of this write.
+    let (mut place, mut began) = (None, None);
     loop {
         let commit = stall::make_room(shared, request)?;
         let order_of = |id| shared.family(id).map(|family| family.order.clone());
@@ -103,7 +104,9 @@ fn admit<'a>(
         drop(commit);
         // Before the next wait: one that waits holds nothing others wait for.
         drop(place.take());
-        place = Some(shared.wait_for_key(owner, key, shared.options.stall_timeout_ms)?);
+        let waited = clock.monotonic_ms().saturating_sub(*began.get_or_insert_with(|| clock.monotonic_ms()));
+        let left = shared.options.stall_timeout_ms.saturating_sub(waited);
+        place = Some(shared.key_locks.wait_until_free(owner, key, &shared.patience(left))?);
     }
 }
 

@@ -198,7 +198,8 @@ impl Transaction {
         self.write_in(family, Kind::RangeDelete, start.as_ref(), end.as_ref())
     }
 
-    /// Merges `operand` into what `key` has. Not a read: alone it conflicts with nothing under serializable isolation.
+    /// Merges `operand` into what `key` has. `InvalidArgument` without a merge operator, or for an operand that it cannot take.
+    /// Not a read: alone it conflicts with nothing under serializable isolation.
     pub fn merge(&mut self, key: impl AsRef<[u8]>, operand: impl AsRef<[u8]>) -> Result<()> {
         self.write_default(Kind::Merge, key.as_ref(), &not_committed(operand.as_ref()))
     }
@@ -320,11 +321,11 @@ impl Transaction {
                 Ordering::Equal => return Ok(()),
                 Ordering::Less => {}
             },
-            Kind::Merge => {
-                family.check_operand(key, value.get(STAMP_LEN..).unwrap_or_default())?;
-                open.lock(family, key, false, timeout_ms)?;
-            }
-            _ => open.lock(family, key, false, timeout_ms)?,
+            Kind::Merge => family.check_operand(key, value.get(STAMP_LEN..).unwrap_or_default())?,
+            Kind::Put | Kind::PutExpiring | Kind::Delete => {}
+        }
+        if kind != Kind::RangeDelete {
+            open.lock(family, key, false, timeout_ms)?;
         }
         open.own.add(family.id, &family.order, kind, key, value)
     }

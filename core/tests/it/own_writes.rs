@@ -210,3 +210,77 @@ fn an_iterator_shows_own_writes_from_before_its_birth_only() {
     assert_eq!(keys(&mut before), "bcdfhj");
     assert_eq!(keys(&mut db.iter().unwrap()), "a");
 }
+
+fn number(value: Option<esker::Pinned>) -> Option<u64> {
+    value.map(|value| u64::from_le_bytes(value.as_ref().try_into().unwrap()))
+}
+
+#[test]
+fn own_merges_count_on_what_is_committed_and_on_own_puts() {
+    let options = Options { merge_operator: "add_u64".to_owned(), ..Options::default() };
+    let dir = tempfile::tempdir().unwrap();
+    let db = Db::open(dir.path(), &options).unwrap();
+    let begin = || db.begin(&TransactionOptions::default()).unwrap();
+    let n = |n: u64| n.to_le_bytes();
+    db.put("count", n(40)).unwrap();
+    let mut t = begin();
+    t.merge("count", n(1)).unwrap();
+    t.set_savepoint().unwrap();
+    t.merge("count", n(1)).unwrap();
+    t.put("own", n(7)).unwrap();
+    t.merge("own", n(3)).unwrap();
+    t.merge("new", n(5)).unwrap();
+    assert_eq!(["count", "own", "new"].map(|key| number(t.get(key).unwrap())), [Some(42), Some(10), Some(5)]);
+    let mut iter = t.iter(&ReadOptions::new()).unwrap();
+    let mut walked = Vec::new();
+    iter.seek_to_last().unwrap();
+    while iter.valid() {
+        walked.push(number(Some(iter.pinned_value())).unwrap());
+        iter.prev().unwrap();
+    }
+    iter.seek_to_first().unwrap();
+    while iter.valid() {
+        walked.push(number(Some(iter.pinned_value())).unwrap());
+        iter.next().unwrap();
+    }
+    assert_eq!(walked, [10, 5, 42, 42, 5, 10]);
+    t.delete_range("a", "d").unwrap();
+    t.merge("count", n(9)).unwrap();
+    assert_eq!(number(t.get("count").unwrap()), Some(9));
+    t.rollback_to_savepoint().unwrap();
+    assert_eq!(number(t.get("count").unwrap()), Some(41));
+    assert_eq!(t.merge("count", "not a number").unwrap_err().kind(), esker::ErrorKind::InvalidArgument);
+}
+
+#[test]
+fn merges_conflict_with_who_read_their_key_and_not_with_each_other() {
+    let options = Options { merge_operator: "add_u64".to_owned(), ..Options::default() };
+    let dir = tempfile::tempdir().unwrap();
+    let db = Db::open(dir.path(), &options).unwrap();
+    let begin = || db.begin(&TransactionOptions::default()).unwrap();
+    let one = 1u64.to_le_bytes();
+    let (mut first, mut second, mut reader, mut scanner, mut base) = (begin(), begin(), begin(), begin(), begin());
+    first.merge("count", one).unwrap();
+    second.merge("count", one).unwrap();
+    reader.get("count").unwrap();
+    let mut iter = scanner.iter(&ReadOptions::new()).unwrap();
+    iter.seek("a").unwrap();
+    // Its own merge stands on what others have committed: reading it back is a read of that.
+    base.merge("count", one).unwrap();
+    base.get("count").unwrap();
+    for t in [&mut reader, &mut scanner, &mut base] {
+        t.put("x", "1").unwrap();
+    }
+    first.commit().unwrap();
+    second.commit().unwrap();
+    for t in [&mut reader, &mut scanner, &mut base] {
+        assert_eq!(t.commit().unwrap_err().kind(), esker::ErrorKind::Conflict);
+    }
+    assert_eq!(number(db.get("count").unwrap()), Some(2));
+    // A merge outside of any transaction.
+    let mut reader = begin();
+    reader.get("count").unwrap();
+    reader.put("x", "1").unwrap();
+    db.merge("count", one).unwrap();
+    assert_eq!(reader.commit().unwrap_err().kind(), esker::ErrorKind::Conflict);
+}
