@@ -352,7 +352,12 @@ impl Db {
     /// Reads and checks every file of the database in `path`; writes nothing. What is damaged is in the report; an error
     /// means that the check could not run.
     pub fn verify(path: impl AsRef<Path>) -> Result<VerifyReport> {
-        verify::verify(&Environment::system(), path.as_ref())
+        Db::verify_with(path, &Options::default())
+    }
+
+    /// The same for a database with comparators, which the options have to know as for an open. Nothing else in them matters.
+    pub fn verify_with(path: impl AsRef<Path>, options: &Options) -> Result<VerifyReport> {
+        verify::verify(&Environment::system(), path.as_ref(), options)
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {

@@ -76,10 +76,6 @@ pub fn run(shared: &Shared) -> Result<()> {
     }
     note_progress(shared, &done, &mut edit);
     let gone = edit.wal_removed.clone();
-    let bytes: u64 = edit.added.iter().map(|(_, file)| file.file_size).sum();
-    // Counted before whoever waits for it is woken, so that its caller finds it in the statistics.
-    shared.counters.flushes.bump();
-    shared.counters.flush_bytes.add(bytes);
     install::apply_flush(shared, edit, &done).map_err(|error| error.remove_if_not_applied(shared, &outputs))?;
     forget_segments(shared, &gone);
     Ok(())

@@ -74,6 +74,7 @@ pub fn apply_flush(shared: &Shared, mut edit: VersionEdit, flushed: &Flushed) ->
         let early: Vec<FileKind> = removed.iter().map(|file| FileKind::Table(file.number)).collect();
         remove_files(shared, &early);
     }
+    let bytes: u64 = edit.added.iter().map(|(_, file)| file.file_size).sum();
     let applied = manifest.apply(edit);
     // The edit may be applied, or not, and the writer yet be unable to go on: a slot that could not be stored, a failed switch.
     if let Some(reason) = manifest.poisoned() {
@@ -93,6 +94,11 @@ pub fn apply_flush(shared: &Shared, mut edit: VersionEdit, flushed: &Flushed) ->
         family.replace(|current| current.with_version(version, gone));
     }
     drop(slot);
+    if !flushed.is_empty() {
+        // Before whoever waits for it is woken, so that its caller finds it in the statistics.
+        shared.counters.flushes.bump();
+        shared.counters.flush_bytes.add(bytes);
+    }
     note_obsolete(shared, removed.into_iter().chain(stray));
     shared.background.wake_waiters();
     Ok(())

@@ -18,7 +18,6 @@ use crate::table::BlockCache;
 use crate::util::sync::Arc;
 use crate::version::directory::{self, Directory};
 use crate::version::file_meta::FileMeta;
-use crate::version::orders::Orders;
 use crate::version::state::ManifestState;
 use crate::version::table_cache::TableCache;
 use crate::version::{identity::Identity, manifest_recover};
@@ -58,22 +57,24 @@ impl VerifyReport {
     }
 }
 
-/// Verifies the database in `dir`.
-pub fn verify(env: &Environment, dir: &Path) -> Result<VerifyReport> {
+/// Verifies the database in `dir`, whose families are in the key orders that `options` know.
+pub fn verify(env: &Environment, dir: &Path, options: &Options) -> Result<VerifyReport> {
     if !exists(&*env.fs, dir)? {
         return Err(no_database(dir));
     }
     let _lock = env.fs.lock(&dir.join(FileKind::Lock.name()), LockMode::Shared)?;
     let mut report = VerifyReport::default();
-    let identity = match directory::examine(&*env.fs, dir, &Orders::new()) {
+    let identity = match directory::examine(&*env.fs, dir, &options.comparators) {
         Ok(Directory::Database(identity)) => identity,
         Ok(Directory::Vacant(_)) => return Err(no_database(dir)),
         Err(error) if error.kind() == ErrorKind::Corruption => return Ok(damaged(report, error)),
         Err(error) => return Err(error),
     };
-    let options = manifest_options(&Options::default());
-    match manifest_recover::recover(&env.fs, dir, identity, Orders::new(), options) {
+    let (orders, manifest) = (options.comparators.clone(), manifest_options(options));
+    match manifest_recover::recover(&env.fs, dir, identity, orders, manifest) {
         Ok(recovered) => check_files(env, dir, &identity, &recovered.state, &mut report),
+        // Keys in an unknown order are no damage: the caller has to say how they compare.
+        Err(error) if error.kind() == ErrorKind::InvalidArgument => return Err(error),
         Err(error) => report.problems.push(error),
     }
     Ok(report)

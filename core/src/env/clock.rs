@@ -46,17 +46,20 @@ impl Clock for SystemClock {
 #[derive(Debug, Default)]
 pub struct TestClock {
     now_ms: AtomicU64,
+    /// The highest it has stood at: monotonic time does not go back with it.
+    highest_ms: AtomicU64,
 }
 
 impl TestClock {
     /// Stands at `now_ms`.
     pub fn at(now_ms: u64) -> TestClock {
-        TestClock { now_ms: AtomicU64::new(now_ms) }
+        TestClock { now_ms: AtomicU64::new(now_ms), highest_ms: AtomicU64::new(now_ms) }
     }
 
     /// Moves to `now_ms`, forward or back.
     pub fn set(&self, now_ms: u64) {
         self.now_ms.store(now_ms, Ordering::Relaxed);
+        self.highest_ms.fetch_max(now_ms, Ordering::Relaxed);
     }
 }
 
@@ -66,6 +69,6 @@ impl Clock for TestClock {
     }
 
     fn monotonic_ms(&self) -> u64 {
-        self.now_ms.load(Ordering::Relaxed)
+        self.highest_ms.load(Ordering::Relaxed)
     }
 }

@@ -157,4 +157,5 @@ one_test_per_script! {
     unlogged_batches_over_two_families = 12;
     an_idle_family_while_the_log_rolls = 13;
     transactions_over_families = 14;
+    merges_and_expiries = 15;
 }

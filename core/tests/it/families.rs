@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use esker::env::fs::FileSystem;
 use esker::env::sim_fs::CrashImage;
 use esker::{
-    ColumnFamily, Comparator, Db, Durability, ErrorKind, FamilyOptions, Options, Orders, ReadOptions, WriteBatch,
-    WriteOptions,
+    ColumnFamily, Comparator, Db, Durability, ErrorKind, FamilyOptions, MergeOperator, Operators, Options, Orders,
+    ReadOptions, WriteBatch, WriteOptions,
 };
 
 use crate::support::lives::Life;
@@ -298,6 +298,60 @@ fn a_get_beside_a_close_finds_the_key_or_says_closed() {
             assert_eq!(reader.join().unwrap(), ErrorKind::Closed);
         });
     }
+}
+
+/// The database's own rule for counting: adds the lengths of what is merged.
+#[derive(Debug)]
+struct Lengths;
+
+impl MergeOperator for Lengths {
+    fn name(&self) -> &str {
+        "lengths"
+    }
+    fn full_merge(&self, _: &[u8], base: Option<&[u8]>, operands: &[&[u8]], out: &mut Vec<u8>) -> Result<(), String> {
+        let base = base.map_or(Ok(0), |base| {
+            std::str::from_utf8(base).map_err(|e| e.to_string())?.parse().map_err(|_| "?".to_owned())
+        })?;
+        let total: usize = operands.iter().map(|operand| operand.len()).sum::<usize>() + base;
+        out.extend_from_slice(total.to_string().as_bytes());
+        Ok(())
+    }
+}
+
+#[test]
+fn the_merge_operator_is_on_record_and_another_is_refused() {
+    let mut options = tiny_options();
+    options.merge_operator = "append(, )".to_owned();
+    options.merge_operators.add(Arc::new(Lengths)).unwrap();
+    let life = Life::with(options);
+    let merge = |life: &Life, family: &ColumnFamily, operand: &str| {
+        life.db.merge_in(family, "k", operand, &WriteOptions::default()).unwrap();
+    };
+    let default = life.db.default_family();
+    merge(&life, &default, "a");
+    merge(&life, &default, "b");
+    assert_eq!(life.get("k").as_deref(), Some("a, b"));
+    let own = life.db.create_family("own", &FamilyOptions::default().with_merge_operator("lengths")).unwrap();
+    merge(&life, &own, "four");
+    life.db.flush().unwrap();
+    merge(&life, &own, "three");
+    assert_eq!(get(&life.db, &own, "k").as_deref(), Some("9"));
+    let unknown = life.db.create_family("x", &FamilyOptions::default().with_merge_operator("add_u46")).unwrap_err();
+    assert!(unknown.message().contains("add_u64"), "{unknown}");
+    let (disk, options) = (life.disk.clone(), life.options.clone());
+    life.db.close().unwrap();
+    let open = |options: &Options| Db::open_in(inline(Arc::new(disk.clone())), DIR, options);
+    let another = Options { merge_operator: "add_u64".to_owned(), ..options.clone() };
+    let refused = open(&another).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::InvalidArgument);
+    assert!(refused.message().contains("append(, )"), "{refused}");
+    // One that is not told again is found; one that this handle does not know is not replaced by anything.
+    let without = Options { merge_operator: String::new(), merge_operators: Operators::new(), ..options.clone() };
+    let refused = open(&without).unwrap_err();
+    assert!(refused.message().contains("lengths") && refused.message().contains("own"), "{refused}");
+    let db = open(&Options { merge_operator: String::new(), ..options }).unwrap();
+    assert_eq!(db.default_family().options().merge_operator, "append(, )");
+    assert_eq!(get(&db, &db.family("own").unwrap(), "k").as_deref(), Some("9"));
 }
 
 #[derive(Debug)]

@@ -27,6 +27,7 @@ type Operation = (usize, &'static str, fn(&mut World));
 #[rustfmt::skip]
 const OPERATIONS: &[Operation] = &[
     (110, "put", World::put), (50, "delete", World::delete), (60, "delete_range", World::delete_range),
+    (25, "put that expires", World::put_expiring), (45, "merge", World::merge), (12, "clock", World::tick),
     (40, "batch", World::write_batch), (8, "batch as data", World::write_batch_from_data),
     (8, "batch appended to", World::write_appended_batch), (8, "batch rolled back to a savepoint", World::write_rolled_back_batch),
     (3, "empty batch", World::write_empty_batch), (5, "unknown family refused", World::refuse_unknown_family),

@@ -49,8 +49,8 @@ impl Stretch {
                 let (start, end) = (family.key(start), family.key(end));
                 start < end && self.reaches(&start) && self.lower.as_ref().is_none_or(|lower| *lower < end)
             }
-            Write::Put(key, _) | Write::Delete(key) => {
-                let key = family.key(key);
+            _ => {
+                let key = family.key(write.key());
                 self.reaches(&key) && self.lower.as_ref().is_none_or(|lower| *lower <= key)
             }
         }
@@ -66,17 +66,18 @@ impl Open {
     fn decides(&self, family: FamilyId, key: &[u8]) -> bool {
         let state = &self.member(family).state;
         let stretch = Stretch::of_key(state.key(key));
-        self.writes.iter().any(|(id, write)| *id == family && stretch.is_touched_by(state, write))
+        let decisive = |write: &Write| !matches!(write, Write::Merge(..)) && stretch.is_touched_by(state, write);
+        self.writes.iter().any(|(id, write)| *id == family && decisive(write))
     }
 
     /// What may not have been written to since it began.
     fn depends_on(&self, family: FamilyId) -> Vec<Stretch> {
         let state = &self.member(family).state;
         let own = self.writes.iter().filter(|(id, _)| *id == family).map(|(_, write)| match write {
-            Write::Put(key, _) | Write::Delete(key) => Stretch::of_key(state.key(key)),
             Write::DeleteRange(start, end) => {
                 Stretch { lower: Some(state.key(start)), upper: Some(state.key(end)), inclusive: false }
             }
+            _ => Stretch::of_key(state.key(write.key())),
         });
         own.collect()
     }
@@ -130,23 +131,19 @@ impl World {
 
     pub fn write_in_transaction(&mut self) {
         let (index, family) = self.some_transaction();
-        self.tag += 1;
-        let state = Rc::clone(&self.transactions[index].member(family.id()).state);
-        let (a, b) = (self.rng.key(), self.rng.key());
-        let write = match self.rng.below(10) {
-            0..6 => Write::Put(a, self.rng.value(self.tag)),
-            6..9 => Write::Delete(a),
-            _ if state.key(&a) <= state.key(&b) => Write::DeleteRange(a, b),
-            _ => Write::DeleteRange(b, a),
-        };
+        let member = self.members.iter().position(|member| member.family.id() == family.id());
+        let write = self.write_for(member.expect("families are not dropped under transactions"));
         let open = &mut self.transactions[index];
         match &write {
             Write::Put(key, value) => open.transaction.put_in(&family, key, value).unwrap(),
             Write::Delete(key) => open.transaction.delete_in(&family, key).unwrap(),
             Write::DeleteRange(start, end) => open.transaction.delete_range_in(&family, start, end).unwrap(),
+            Write::PutExpiring(key, value, at) => open.transaction.put_expiring_in(&family, key, value, *at).unwrap(),
+            Write::Merge(key, operand) => open.transaction.merge_in(&family, key, operand).unwrap(),
         }
+        let time_ms = open.time_ms;
         let member = open.members.iter_mut().find(|member| member.family.id() == family.id());
-        Rc::make_mut(&mut member.expect("chosen among them").state).apply(&write);
+        Rc::make_mut(&mut member.expect("chosen among them").state).apply(&write, time_ms, Some(0));
         if !matches!(&write, Write::DeleteRange(start, end) if start == end) {
             open.writes.push((family.id(), write));
         }
@@ -252,7 +249,7 @@ impl World {
                 assert!(!must_conflict, "committed although what it depends on had changed");
                 for (family, write) in open.writes {
                     let member = self.members.iter().position(|member| member.family.id() == family);
-                    self.commit(member.expect("families are not dropped under transactions"), &write);
+                    self.commit(member.expect("families are not dropped under transactions"), &write, None);
                 }
             }
             Err(error) => {

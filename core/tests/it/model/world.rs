@@ -11,7 +11,7 @@ use esker::{
 };
 
 use super::transactions::Open;
-use crate::support::oracle::{DEFAULT, FamilyOracle, OracleCursor, Write};
+use crate::support::oracle::{DEFAULT, FamilyOracle, Operator, OracleCursor, Write};
 use crate::support::rng::Rng;
 
 const DIR: &str = "/db";
@@ -56,6 +56,7 @@ pub struct World {
     /// Everything that was committed, in order.
     pub log: Vec<(FamilyId, Write)>,
     pub tag: u64,
+    /// The time of the present views: that of the clock, unless it was set back.
     now_ms: u64,
 }
 
@@ -75,7 +76,27 @@ impl World {
         let lz4 = FamilyOptions { compression: Some(esker::options::Compression::Lz4), ..FamilyOptions::default() };
         world.add_family("plain", &lz4);
         world.add_family("backwards", &FamilyOptions::default().with_comparator("backwards"));
+        world.add_family("counters", &FamilyOptions::default().with_merge_operator(Operator::AddU64.name()));
+        let log = FamilyOptions::default().with_merge_operator(Operator::Append(b',').name()).with_ttl_ms(3_000);
+        world.add_family("log with ttl", &log);
         world
+    }
+
+    pub fn now_ms(&self) -> u64 {
+        self.now_ms
+    }
+
+    /// Far enough for some values to expire.
+    pub fn advance_clock(&mut self) {
+        self.now_ms += 1 + self.rng.below(1_500) as u64;
+        self.clock.set(self.now_ms);
+        // A view of this time: later ones are not earlier.
+        self.stats();
+        self.db.get("k").unwrap();
+    }
+
+    pub fn set_clock_back(&mut self) {
+        self.clock.set(self.now_ms - self.rng.below(10_000) as u64);
     }
 
     /// The present.
@@ -155,6 +176,8 @@ impl World {
 
     /// The process dies; the operating system, and so every written byte, lives on.
     pub fn kill(&mut self) {
+        // What time it was, only a clean close is sure to remember.
+        self.clock.set(self.now_ms);
         self.forget_children();
         self.disk = self.disk.crash(CrashImage::Killed);
         self.db = open(&self.disk, &self.clock, &self.options);
@@ -179,7 +202,10 @@ impl World {
 
     fn add_family(&mut self, name: &str, options: &FamilyOptions) {
         let family = self.db.create_family(name, options).unwrap();
-        let state = Rc::new(FamilyOracle::new(options.comparator == "backwards"));
+        let operators = [Operator::None, Operator::AddU64, Operator::Append(b',')];
+        let operator = operators.into_iter().find(|operator| operator.name() == options.merge_operator);
+        let operator = operator.expect("an operator the oracle knows");
+        let state = Rc::new(FamilyOracle::new(options.comparator == "backwards", operator, options.ttl_ms));
         self.members.push(Member { family, state });
     }
 
@@ -192,6 +218,12 @@ impl World {
         if self.rng.chance(30) {
             options.block_size = Some(64);
             options.filter_bits_per_key = Some(0);
+        }
+        if self.rng.chance(30) {
+            options.merge_operator = Operator::AddU64.name();
+        }
+        if self.rng.chance(30) {
+            options.ttl_ms = 2_000;
         }
         let name = format!("family {}", self.rng.below(6));
         if self.members.iter().any(|member| member.family.name() == name) {
@@ -206,7 +238,7 @@ impl World {
     pub fn drop_family(&mut self) {
         let index = self.rng.below(self.members.len());
         let family = self.members[index].family.clone();
-        if index < 3 {
+        if index < 5 {
             let refused = self.db.drop_family(&self.db.default_family());
             assert_eq!(refused.unwrap_err().kind(), ErrorKind::InvalidArgument);
             return;

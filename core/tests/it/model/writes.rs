@@ -5,7 +5,7 @@ use std::rc::Rc;
 use esker::{Durability, ErrorKind, FamilyId, WriteBatch, WriteOptions};
 
 use super::world::World;
-use crate::support::oracle::Write;
+use crate::support::oracle::{Operator, Write};
 
 impl World {
     fn write_options(&mut self) -> WriteOptions {
@@ -14,27 +14,98 @@ impl World {
             1..4 => Some(Durability::Buffered),
             _ => None,
         };
-        WriteOptions { durability, ..WriteOptions::default() }
+        // Longer than the clock goes at once, or not at all; now and then in spite of the family's own.
+        let ttl_ms = if self.rng.chance(8) { Some([0, 1, 400, 5_000][self.rng.below(4)]) } else { None };
+        WriteOptions { durability, ttl_ms }
     }
 
     /// Notes that `write` is committed.
-    pub fn commit(&mut self, member: usize, write: &Write) {
+    pub fn commit(&mut self, member: usize, write: &Write, ttl_ms: Option<u64>) {
         self.log.push((self.members[member].family.id(), write.clone()));
-        Rc::make_mut(&mut self.members[member].state).apply(write);
+        let now_ms = self.now_ms();
+        Rc::make_mut(&mut self.members[member].state).apply(write, now_ms, ttl_ms);
+    }
+
+    /// Something that may stand in `family` under a key: where operands are merged, what they can be merged with.
+    pub fn value_for(&mut self, operator: Operator) -> Vec<u8> {
+        self.tag += 1;
+        match operator {
+            Operator::AddU64 => (self.rng.next() >> self.rng.below(64)).to_le_bytes().to_vec(),
+            Operator::Append(_) | Operator::None => self.rng.value(self.tag),
+        }
+    }
+
+    /// One write to `member` that fits it.
+    pub fn write_for(&mut self, member: usize) -> Write {
+        let operator = self.members[member].state.operator;
+        let key = self.rng.key();
+        match self.rng.below(20) {
+            0..8 => Write::Put(key, self.value_for(operator)),
+            8..10 => Write::PutExpiring(key, self.value_for(operator), self.some_time()),
+            10..14 if operator != Operator::None => Write::Merge(key, self.short_operand(operator)),
+            14..16 => {
+                let (start, end) = self.range(member);
+                Write::DeleteRange(start, end)
+            }
+            _ => Write::Delete(key),
+        }
+    }
+
+    /// Appended over and over, operands must not be as large as values.
+    fn short_operand(&mut self, operator: Operator) -> Vec<u8> {
+        match operator {
+            Operator::AddU64 => self.value_for(operator),
+            _ => vec![b'a' + (self.rng.below(26) as u8); self.rng.below(6)],
+        }
+    }
+
+    /// A time near the present: some are over already.
+    fn some_time(&mut self) -> u64 {
+        self.now_ms() - 200 + self.rng.below(4_000) as u64
     }
 
     pub fn put(&mut self) {
-        self.tag += 1;
-        let (member, options) = (self.some_member(), self.write_options());
-        let (key, value) = (self.rng.key(), self.rng.value(self.tag));
+        let (member, options, key) = (self.some_member(), self.write_options(), self.rng.key());
+        let value = self.value_for(self.members[member].state.operator);
         self.db.put_in(&self.members[member].family, &key, &value, &options).unwrap();
-        self.commit(member, &Write::Put(key, value));
+        self.commit(member, &Write::Put(key, value), options.ttl_ms);
+    }
+
+    pub fn put_expiring(&mut self) {
+        let (member, key, at) = (self.some_member(), self.rng.key(), self.some_time());
+        let value = self.value_for(self.members[member].state.operator);
+        let mut batch = WriteBatch::new();
+        batch.put_expiring_in(self.members[member].family.id(), &key, &value, at).unwrap();
+        self.db.write(&batch).unwrap();
+        self.commit(member, &Write::PutExpiring(key, value, at), None);
+    }
+
+    /// A merge; into a family without an operator it is refused.
+    pub fn merge(&mut self) {
+        let (member, options, key) = (self.some_member(), self.write_options(), self.rng.key());
+        let operator = self.members[member].state.operator;
+        let operand = self.short_operand(operator);
+        let merged = self.db.merge_in(&self.members[member].family, &key, &operand, &options);
+        if operator == Operator::None {
+            assert_eq!(merged.unwrap_err().kind(), ErrorKind::InvalidArgument);
+            return;
+        }
+        merged.unwrap();
+        self.commit(member, &Write::Merge(key, operand), None);
+    }
+
+    /// Time goes on; or the clock is set back, which brings nothing back.
+    pub fn tick(&mut self) {
+        if self.rng.chance(20) {
+            return self.set_clock_back();
+        }
+        self.advance_clock();
     }
 
     pub fn delete(&mut self) {
         let (member, options, key) = (self.some_member(), self.write_options(), self.rng.key());
         self.db.delete_in(&self.members[member].family, &key, &options).unwrap();
-        self.commit(member, &Write::Delete(key));
+        self.commit(member, &Write::Delete(key), None);
     }
 
     pub fn delete_range(&mut self) {
@@ -45,24 +116,15 @@ impl World {
             let refused = self.db.delete_range_in(&self.members[member].family, &end, &start, &options);
             assert_eq!(refused.unwrap_err().kind(), ErrorKind::InvalidArgument);
         }
-        self.commit(member, &Write::DeleteRange(start, end));
+        self.commit(member, &Write::DeleteRange(start, end), None);
     }
 
     /// Up to `most` writes over any families.
     fn random_writes(&mut self, most: usize) -> Vec<(usize, Write)> {
         let count = self.rng.below(most + 1);
         let one = |world: &mut World| {
-            world.tag += 1;
             let member = world.some_member();
-            let write = match world.rng.below(20) {
-                0..13 => Write::Put(world.rng.key(), world.rng.value(world.tag)),
-                13..19 => Write::Delete(world.rng.key()),
-                _ => {
-                    let (start, end) = world.range(member);
-                    Write::DeleteRange(start, end)
-                }
-            };
-            (member, write)
+            (member, world.write_for(member))
         };
         (0..count).map(|_| one(self)).collect()
     }
@@ -77,7 +139,7 @@ impl World {
         let options = self.write_options();
         self.db.write_with(batch, &options).unwrap();
         for (member, write) in writes {
-            self.commit(*member, write);
+            self.commit(*member, write, options.ttl_ms);
         }
     }
 
@@ -144,5 +206,7 @@ pub fn add(batch: &mut WriteBatch, family: FamilyId, write: &Write) {
         Write::Put(key, value) => batch.put_in(family, key, value).unwrap(),
         Write::Delete(key) => batch.delete_in(family, key).unwrap(),
         Write::DeleteRange(start, end) => batch.delete_range_in(family, start, end).unwrap(),
+        Write::PutExpiring(key, value, at) => batch.put_expiring_in(family, key, value, *at).unwrap(),
+        Write::Merge(key, operand) => batch.merge_in(family, key, operand).unwrap(),
     }
 }

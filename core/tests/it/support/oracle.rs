@@ -22,11 +22,66 @@ pub enum Write {
     Put(Vec<u8>, Vec<u8>),
     Delete(Vec<u8>),
     DeleteRange(Vec<u8>, Vec<u8>),
+    /// A value that is gone from this time on, in milliseconds.
+    PutExpiring(Vec<u8>, Vec<u8>, u64),
+    /// An operand for the family's merge operator.
+    Merge(Vec<u8>, Vec<u8>),
 }
 
-/// Applies `write` to what a reader sees, in bytewise order.
-pub fn apply(map: &mut Map, write: &Write) {
+impl Write {
+    /// The key, or the first of the range.
+    pub fn key(&self) -> &[u8] {
+        match self {
+            Write::Put(key, _) | Write::Delete(key) | Write::DeleteRange(key, _) => key,
+            Write::PutExpiring(key, _, _) | Write::Merge(key, _) => key,
+        }
+    }
+}
+
+/// What merging means in a family.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Operator {
+    #[default]
+    None,
+    AddU64,
+    /// With a separator of one byte.
+    Append(u8),
+}
+
+impl Operator {
+    /// The name it goes by.
+    pub fn name(self) -> String {
+        match self {
+            Operator::None => String::new(),
+            Operator::AddU64 => "add_u64".to_owned(),
+            Operator::Append(separator) => format!("append({})", separator as char),
+        }
+    }
+
+    fn apply(self, base: Option<&[u8]>, operand: &[u8]) -> Vec<u8> {
+        let number = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().expect("counters hold eight bytes"));
+        match (self, base) {
+            (Operator::None, _) => panic!("a merge without an operator"),
+            (_, None) => operand.to_vec(),
+            (Operator::AddU64, Some(base)) => number(base).wrapping_add(number(operand)).to_le_bytes().to_vec(),
+            (Operator::Append(separator), Some(base)) => [base, &[separator], operand].concat(),
+        }
+    }
+}
+
+/// Applies `write` to what a reader of `now_ms` sees, in bytewise order. Merges add counters up.
+pub fn apply(map: &mut Map, write: &Write, now_ms: u64) {
     match write {
+        Write::PutExpiring(key, value, at) if *at > now_ms => {
+            map.insert(key.clone(), value.clone());
+        }
+        Write::PutExpiring(key, _, _) => {
+            map.remove(key);
+        }
+        Write::Merge(key, operand) => {
+            let sum = Operator::AddU64.apply(map.get(key).map(Vec::as_slice), operand);
+            map.insert(key.clone(), sum);
+        }
         Write::Put(key, value) => {
             map.insert(key.clone(), value.clone());
         }
@@ -61,12 +116,14 @@ impl PartialOrd for OrderedKey {
 #[derive(Clone, Debug)]
 pub struct Cell {
     value: Vec<u8>,
+    expires_at_ms: Option<u64>,
 }
 
 impl Cell {
     /// The value that a reader of `time_ms` sees.
-    pub fn at(&self, _time_ms: u64) -> Option<&[u8]> {
-        Some(&self.value)
+    pub fn at(&self, time_ms: u64) -> Option<&[u8]> {
+        let expired = self.expires_at_ms.is_some_and(|at| at <= time_ms);
+        (!expired).then_some(&self.value[..])
     }
 }
 
@@ -75,12 +132,15 @@ impl Cell {
 pub struct FamilyOracle {
     /// Whether its order is bytewise turned round.
     pub backwards: bool,
+    pub operator: Operator,
+    /// What its puts live for, unless they say otherwise; 0 for ever.
+    pub ttl_ms: u64,
     cells: BTreeMap<OrderedKey, Cell>,
 }
 
 impl FamilyOracle {
-    pub fn new(backwards: bool) -> FamilyOracle {
-        FamilyOracle { backwards, cells: BTreeMap::new() }
+    pub fn new(backwards: bool, operator: Operator, ttl_ms: u64) -> FamilyOracle {
+        FamilyOracle { backwards, operator, ttl_ms, cells: BTreeMap::new() }
     }
 
     /// `bytes` as a key of this family.
@@ -88,10 +148,25 @@ impl FamilyOracle {
         OrderedKey { bytes: bytes.to_vec(), backwards: self.backwards }
     }
 
-    pub fn apply(&mut self, write: &Write) {
+    /// Commits `write` at `now_ms`. A plain put lives for `ttl_ms`, or as long as the family's puts do; 0 is
+    /// for ever.
+    pub fn apply(&mut self, write: &Write, now_ms: u64, ttl_ms: Option<u64>) {
         match write {
             Write::Put(key, value) => {
-                self.cells.insert(self.key(key), Cell { value: value.clone() });
+                let ttl = ttl_ms.unwrap_or(self.ttl_ms);
+                let expires_at_ms = (ttl > 0).then(|| now_ms.saturating_add(ttl));
+                self.cells.insert(self.key(key), Cell { value: value.clone(), expires_at_ms });
+            }
+            Write::PutExpiring(key, value, at) => {
+                self.cells.insert(self.key(key), Cell { value: value.clone(), expires_at_ms: Some(*at) });
+            }
+            // What it makes lives as long as what it met; a value that had expired it did not meet.
+            Write::Merge(key, operand) => {
+                let key = self.key(key);
+                let met = self.cells.get(&key).filter(|cell| cell.at(now_ms).is_some());
+                let value = self.operator.apply(met.map(|cell| &cell.value[..]), operand);
+                let expires_at_ms = met.and_then(|cell| cell.expires_at_ms);
+                self.cells.insert(key, Cell { value, expires_at_ms });
             }
             Write::Delete(key) => {
                 self.cells.remove(&self.key(key));

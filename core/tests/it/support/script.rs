@@ -17,6 +17,8 @@ use crate::support::oracle::{Contents, DEFAULT, Map, Write, apply};
 use crate::support::sets::tiny_options;
 
 pub const DIR: &str = "/db";
+/// Where the clock of all scripts stands.
+const NOW_MS: u64 = 1_700_000_000_000;
 
 /// One step.
 #[derive(Clone, Debug)]
@@ -27,6 +29,7 @@ pub enum Step {
     CommitIn(Vec<(&'static str, Write)>, Durability),
     /// The same by a transaction, which first reads what it will write.
     Transaction(Vec<(&'static str, Write)>, Durability),
+    /// One whose merges add counters up.
     CreateFamily(&'static str),
     DropFamily(&'static str),
     FlushFamily(&'static str),
@@ -45,13 +48,13 @@ impl Step {
         match self {
             Step::Commit(writes, _) => {
                 let map = state.entry(DEFAULT.to_owned()).or_default();
-                writes.iter().for_each(|write| apply(map, write));
+                writes.iter().for_each(|write| apply(map, write, NOW_MS));
             }
             Step::CommitIn(writes, _) | Step::Transaction(writes, _)
                 if writes.iter().all(|(family, _)| state.contains_key(*family)) =>
             {
                 for (family, write) in writes {
-                    apply(state.entry((*family).to_owned()).or_default(), write);
+                    apply(state.entry((*family).to_owned()).or_default(), write, NOW_MS);
                 }
             }
             // Refused: one of its families was never made.
@@ -146,7 +149,7 @@ impl Journal {
 
 /// An environment on `fs` that runs background work inline, with a clock that stands still.
 pub fn inline(fs: Arc<dyn FileSystem>) -> Environment {
-    Environment::inline(fs, Arc::new(TestClock::at(1_700_000_000_000)))
+    Environment::inline(fs, Arc::new(TestClock::at(NOW_MS)))
 }
 
 /// Runs `script` on `fs` until it is done or a step fails and `stop_on_error`. `ops` tells how many operations there were.
@@ -179,7 +182,9 @@ pub fn run(
             }
             Step::CommitIn(writes, durability) => commit(&db, writes, *durability),
             Step::Transaction(writes, durability) => transact(&db, writes, *durability),
-            Step::CreateFamily(name) => db.create_family(name, &FamilyOptions::default()).map(drop),
+            Step::CreateFamily(name) => {
+                db.create_family(name, &FamilyOptions::default().with_merge_operator("add_u64")).map(drop)
+            }
             Step::DropFamily(name) => db.family(name).and_then(|family| db.drop_family(&family)),
             Step::FlushFamily(name) => db.family(name).and_then(|family| db.flush_family(&family)),
             Step::Sync => db.sync(),
@@ -209,6 +214,8 @@ fn commit(db: &Db, writes: &[(&str, Write)], durability: Durability) -> Result<(
             Write::Put(key, value) => batch.put_in(family, key, value)?,
             Write::Delete(key) => batch.delete_in(family, key)?,
             Write::DeleteRange(start, end) => batch.delete_range_in(family, start, end)?,
+            Write::PutExpiring(key, value, at) => batch.put_expiring_in(family, key, value, *at)?,
+            Write::Merge(key, operand) => batch.merge_in(family, key, operand)?,
         }
     }
     db.write_with(&batch, &WriteOptions::new().durability(durability))
@@ -231,6 +238,8 @@ fn transact(db: &Db, writes: &[(&str, Write)], durability: Durability) -> Result
             }
             Write::Delete(key) => transaction.delete_in(&family, key)?,
             Write::DeleteRange(start, end) => transaction.delete_range_in(&family, start, end)?,
+            Write::PutExpiring(key, value, at) => transaction.put_expiring_in(&family, key, value, *at)?,
+            Write::Merge(key, operand) => transaction.merge_in(&family, key, operand)?,
         }
     }
     transaction.commit()
@@ -301,6 +310,7 @@ pub fn scripts() -> Vec<Script> {
         script("unlogged batches over two families", unlogged()),
         script("a family that is idle while the log rolls", idle_family()),
         script("transactions over families", transactions()),
+        script("merges and expiries", merges_and_expiries()),
     ]
 }
 
@@ -466,6 +476,28 @@ fn transactions() -> Vec<Step> {
         steps.push(Step::Transaction(writes, durability));
         if n == 6 {
             steps.push(Step::FlushFamily("a"));
+        }
+    }
+    steps
+}
+
+/// Counters that are merged over flushes, compactions and reopenings: an operand that counted twice, or not, shows. Beside them
+/// values that have expired over older ones that have not, and values that will.
+fn merges_and_expiries() -> Vec<Step> {
+    let add = |n: usize, by: u64| ("hits", Write::Merge(key(n), by.to_le_bytes().to_vec()));
+    let expiring = |n: usize, at| (DEFAULT, Write::PutExpiring(key(n), value(n, 20), at));
+    let mut steps = vec![Step::CreateFamily("hits")];
+    for n in 0..12 {
+        let durability = if n % 5 == 4 { Sync } else { Buffered };
+        let batch = vec![add(n % 3, 1), add(7, 1 << n), (DEFAULT, put(n % 4, 30)), expiring((n + 1) % 4, NOW_MS + 1)];
+        steps.push(Step::CommitIn(batch, durability));
+        steps.push(Step::CommitIn(vec![expiring(n % 2, NOW_MS), add(n % 2, 100)], Buffered));
+        match n {
+            3 => steps.push(Step::FlushFamily("hits")),
+            6 => steps.extend([Step::Snapshot, Step::Flush]),
+            8 => steps.extend([Step::Flush, Step::Compact(None, None)]),
+            9 => steps.push(Step::Reopen),
+            _ => {}
         }
     }
     steps
