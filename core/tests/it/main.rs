@@ -9,6 +9,7 @@ mod doors;
 mod expiry;
 mod families;
 mod faults;
+mod features;
 mod histories;
 mod key_locks;
 mod merge_operators;
