@@ -11,6 +11,8 @@ use crate::bytes::Bytes;
 use crate::errors::{detached, guarded, raise};
 use crate::exclusive::Exclusive;
 use crate::family::chosen;
+use crate::operand;
+use crate::options::expiry;
 use crate::tree::Tree;
 
 /// Writes that are applied together.
@@ -45,12 +47,16 @@ impl Batch {
 
     /// The number of the family that `asked` says.
     fn family(&self, py: Python<'_>, asked: Option<&Bound<'_, PyAny>>) -> PyResult<FamilyId> {
+        Ok(self.handle(py, asked)?.map_or(FamilyId::DEFAULT, |family| family.id()))
+    }
+
+    /// The family that `asked` says; none if that is the default one of no database.
+    fn handle(&self, py: Python<'_>, asked: Option<&Bound<'_, PyAny>>) -> PyResult<Option<ColumnFamily>> {
         match (&self.home, asked) {
-            (Some(home), None) => Ok(home.family.id()),
-            (Some(home), Some(_)) => Ok(chosen(&home.db, &home.family, asked)?.id()),
-            (None, None) => Ok(FamilyId::DEFAULT),
+            (Some(home), _) => chosen(&home.db, &home.family, asked).map(Some),
+            (None, None) => Ok(None),
             (None, Some(asked)) => match asked.cast::<Tree>() {
-                Ok(tree) => Ok(tree.get().family.id()),
+                Ok(tree) => Ok(Some(tree.get().family.clone())),
                 Err(_) => Err(homeless(py, "give the column family by its handle")),
             },
         }
@@ -72,11 +78,34 @@ impl Batch {
         Ok(Batch { home: None, options: WriteOptions::new(), batch: Exclusive::new(batch) })
     }
 
-    #[pyo3(signature = (key, value, *, family = None))]
-    fn put(&self, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>, family: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+    #[pyo3(signature = (key, value, *, ttl = None, family = None))]
+    fn put(
+        &self,
+        key: &Bound<'_, PyAny>,
+        value: &Bound<'_, PyAny>,
+        ttl: Option<&Bound<'_, PyAny>>,
+        family: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
         let (py, key, value) = (key.py(), Bytes::of(key)?, Bytes::of(value)?);
-        let family = self.family(py, family)?;
-        self.change(py, |batch| batch.put_in(family, &key, &value))
+        let (family, expires) = (self.family(py, family)?, ttl.map(expiry).transpose()?);
+        self.change(py, |batch| match expires {
+            Some(at_ms) => batch.put_expiring_in(family, &key, &value, at_ms),
+            None => batch.put_in(family, &key, &value),
+        })
+    }
+
+    #[pyo3(signature = (key, operand, *, family = None))]
+    fn merge(
+        &self,
+        key: &Bound<'_, PyAny>,
+        operand: &Bound<'_, PyAny>,
+        family: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let (py, key) = (key.py(), Bytes::of(key)?);
+        let family = self.handle(py, family)?;
+        let operand = operand::of(operand, family.as_ref())?;
+        let id = family.map_or(FamilyId::DEFAULT, |family| family.id());
+        self.change(py, |batch| batch.merge_in(id, &key, &operand))
     }
 
     #[pyo3(signature = (key, *, family = None))]
@@ -99,7 +128,7 @@ impl Batch {
     }
 
     fn __setitem__(&self, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.put(key, value, None)
+        self.put(key, value, None, None)
     }
 
     fn __delitem__(&self, key: &Bound<'_, PyAny>) -> PyResult<()> {

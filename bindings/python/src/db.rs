@@ -145,9 +145,15 @@ impl Db {
     }
 
     /// Applies a batch, which is unchanged and may be written again.
-    #[pyo3(signature = (batch, *, durability = None))]
-    fn write(&self, py: Python<'_>, batch: &Batch, durability: Option<&str>) -> PyResult<()> {
-        let options = write_options(py, durability)?;
+    #[pyo3(signature = (batch, *, durability = None, ttl = None))]
+    fn write(
+        &self,
+        py: Python<'_>,
+        batch: &Batch,
+        durability: Option<&str>,
+        ttl: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let options = write_options(py, durability, ttl)?;
         batch.with(py, |batch| detached(py, || self.db.write_with(batch, &options)))
     }
 

@@ -8,9 +8,20 @@ use pyo3::types::{PyBytes, PyTuple};
 use crate::errors::{detached, guarded};
 use crate::exclusive::Exclusive;
 
-/// The first chunk is small, for callers that want a few entries; each following one has twice the entries, up to a limit.
-const FIRST_ENTRIES: usize = 16;
-const MOST_ENTRIES: usize = 4096;
+/// How many entries are fetched ahead.
+#[derive(Clone, Copy)]
+pub struct Chunks {
+    first: usize,
+    most: usize,
+}
+
+impl Chunks {
+    /// The first chunk is small, for callers that want a few entries; each following one has twice the entries, up to a limit.
+    pub const GROWING: Chunks = Chunks { first: 16, most: 4096 };
+    /// One by one: for a transaction, which depends on all that was fetched.
+    pub const SINGLE: Chunks = Chunks { first: 1, most: 1 };
+}
+
 const CHUNK_BYTES: usize = 64 << 10;
 
 /// What an iterator yields.
@@ -35,7 +46,9 @@ struct State {
     /// The part of `chunk` that is filled and not handed out yet.
     start: usize,
     end: usize,
+    /// How many the next chunk has, and the largest.
     entries: usize,
+    most: usize,
 }
 
 impl EntryIterator {
@@ -45,6 +58,7 @@ impl EntryIterator {
         open: impl FnOnce() -> esker::Result<Iter> + Send,
         reverse: bool,
         show: Show,
+        chunks: Chunks,
     ) -> PyResult<Self> {
         let iter = detached(py, || {
             let mut iter = open()?;
@@ -55,7 +69,8 @@ impl EntryIterator {
             }
             Ok(iter)
         })?;
-        let state = State { iter, reverse, chunk: Vec::new(), start: 0, end: 0, entries: FIRST_ENTRIES };
+        let state =
+            State { iter, reverse, chunk: Vec::new(), start: 0, end: 0, entries: chunks.first, most: chunks.most };
         Ok(EntryIterator { show, state: Exclusive::new(state) })
     }
 }
@@ -106,7 +121,7 @@ impl State {
                 continue;
             }
             (self.start, self.end) = (0, packed.bytes);
-            self.entries = (self.entries * 2).min(MOST_ENTRIES);
+            self.entries = (self.entries * 2).min(self.most);
             return Ok(packed.entries > 0);
         }
     }

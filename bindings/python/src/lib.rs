@@ -13,6 +13,7 @@ mod errors;
 mod exclusive;
 mod family;
 mod iterator;
+mod operand;
 mod options;
 mod reader;
 mod snapshot;

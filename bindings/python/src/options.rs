@@ -1,5 +1,7 @@
 //! Options by name, from keyword arguments: the names and values are those of the engine's own tables.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use esker::WriteOptions;
 use esker::options::Setting;
 use pyo3::exceptions::PyTypeError;
@@ -18,7 +20,12 @@ pub fn from_keywords(
     let mut given = Vec::new();
     for (name, value) in keywords.into_iter().flat_map(|keywords| keywords.iter()) {
         let name: String = name.extract()?;
-        set(&name, &as_text(&name, &value)?).map_err(|error| raise(py, &error))?;
+        let (name, text) = match &*name {
+            // As it is called where a write takes it.
+            "ttl" => ("ttl_ms".to_owned(), milliseconds(&value)?.to_string()),
+            _ => (name.clone(), as_text(&name, &value)?),
+        };
+        set(&name, &text).map_err(|error| raise(py, &error))?;
         given.push(name);
     }
     Ok(given)
@@ -67,9 +74,23 @@ pub fn milliseconds(span: &Bound<'_, PyAny>) -> PyResult<u64> {
     Ok((seconds * 1000.0).ceil() as u64)
 }
 
+/// When a value expires that has so long to live, in milliseconds since 1970; 0 is never.
+pub fn expiry(time_to_live: &Bound<'_, PyAny>) -> PyResult<u64> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    match milliseconds(time_to_live)? {
+        0 => Ok(u64::MAX),
+        ms => Ok(u64::try_from(now.as_millis()).unwrap_or(u64::MAX).saturating_add(ms)),
+    }
+}
+
 /// The options of one write.
-pub fn write_options(py: Python<'_>, durability: Option<&str>) -> PyResult<WriteOptions> {
+pub fn write_options(
+    py: Python<'_>,
+    durability: Option<&str>,
+    ttl: Option<&Bound<'_, PyAny>>,
+) -> PyResult<WriteOptions> {
     let mut options = WriteOptions::new();
+    options.ttl_ms = ttl.map(milliseconds).transpose()?;
     if let Some(durability) = durability {
         options.set("durability", durability).map_err(|error| raise(py, &error))?;
     }

@@ -8,7 +8,7 @@ use pyo3::types::{PyBytes, PyList, PyMemoryView};
 use crate::buffer::Value;
 use crate::bytes::Bytes;
 use crate::errors::{detached, raise};
-use crate::iterator::{EntryIterator, Show};
+use crate::iterator::{Chunks, EntryIterator, Show};
 
 /// Where reads go: a column family, seen in some way. Its calls are made without the interpreter's lock.
 pub trait Source: Sync {
@@ -17,6 +17,8 @@ pub trait Source: Sync {
     /// What an iterator takes besides its bounds.
     fn options(&self) -> ReadOptions;
     fn iter(&self, options: &ReadOptions) -> esker::Result<Iter>;
+    /// How far an iterator may look ahead of what was asked for.
+    const CHUNKS: Chunks;
 }
 
 /// What is committed, as the options see it: now, or as of a snapshot.
@@ -42,6 +44,8 @@ impl Source for Latest<'_> {
     fn iter(&self, options: &ReadOptions) -> esker::Result<Iter> {
         self.db.iter_in(self.family, options)
     }
+
+    const CHUNKS: Chunks = Chunks::GROWING;
 }
 
 /// The value of `key`, or `default`.
@@ -102,12 +106,17 @@ pub struct Stretch<'a, 'py> {
 }
 
 /// An iterator over a stretch.
-pub fn iterate(py: Python<'_>, source: &impl Source, stretch: &Stretch<'_, '_>, show: Show) -> PyResult<EntryIterator> {
+pub fn iterate<S: Source>(
+    py: Python<'_>,
+    source: &S,
+    stretch: &Stretch<'_, '_>,
+    show: Show,
+) -> PyResult<EntryIterator> {
     let mut options = source.options();
     options.lower_bound = Bytes::owned(stretch.start)?;
     options.upper_bound = Bytes::owned(stretch.stop)?;
     options.prefix = Bytes::owned(stretch.prefix)?;
-    EntryIterator::new(py, || source.iter(&options), stretch.reverse, show)
+    EntryIterator::new(py, || source.iter(&options), stretch.reverse, show, S::CHUNKS)
 }
 
 fn find(source: &impl Source, key: &Bound<'_, PyAny>) -> PyResult<Option<Pinned>> {

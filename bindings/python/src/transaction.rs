@@ -12,8 +12,9 @@ use crate::bytes::Bytes;
 use crate::errors::{detached, raise};
 use crate::exclusive::Exclusive;
 use crate::family::chosen;
-use crate::iterator::{EntryIterator, Show};
-use crate::options::milliseconds;
+use crate::iterator::{Chunks, EntryIterator, Show};
+use crate::operand;
+use crate::options::{expiry, milliseconds};
 use crate::reader::{self, Source, Stretch};
 
 /// Reads and writes that take effect together.
@@ -48,6 +49,8 @@ impl Source for Within<'_> {
     fn iter(&self, options: &ReadOptions) -> esker::Result<Iter> {
         self.transaction.iter_in(self.family, options)
     }
+
+    const CHUNKS: Chunks = Chunks::SINGLE;
 }
 
 /// What `db.transaction` takes.
@@ -228,11 +231,34 @@ impl Transaction {
         self.iterate(py, family, &Stretch { start, stop, prefix, reverse }, Show::Values)
     }
 
-    #[pyo3(signature = (key, value, *, family = None))]
-    fn put(&self, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>, family: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+    #[pyo3(signature = (key, value, *, ttl = None, family = None))]
+    fn put(
+        &self,
+        key: &Bound<'_, PyAny>,
+        value: &Bound<'_, PyAny>,
+        ttl: Option<&Bound<'_, PyAny>>,
+        family: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
         let (py, key, value) = (key.py(), Bytes::of(key)?, Bytes::of(value)?);
-        let (key, value): (&[u8], &[u8]) = (&key, &value);
-        self.writing(py, family, |t, family| t.put_in(family, key, value))
+        let (key, value, expires): (&[u8], &[u8], _) = (&key, &value, ttl.map(expiry).transpose()?);
+        self.writing(py, family, |t, family| match expires {
+            Some(at_ms) => t.put_expiring_in(family, key, value, at_ms),
+            None => t.put_in(family, key, value),
+        })
+    }
+
+    #[pyo3(signature = (key, operand, *, family = None))]
+    fn merge(
+        &self,
+        key: &Bound<'_, PyAny>,
+        operand: &Bound<'_, PyAny>,
+        family: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let (py, key) = (key.py(), Bytes::of(key)?);
+        let family = chosen(&self.db, &self.home, family)?;
+        let operand = operand::of(operand, Some(&family))?;
+        let (key, operand): (&[u8], &[u8]) = (&key, &operand);
+        self.with(py, |t| t.merge_in(&family, key, operand))
     }
 
     #[pyo3(signature = (key, *, family = None))]
@@ -255,7 +281,7 @@ impl Transaction {
     }
 
     fn __setitem__(&self, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.put(key, value, None)
+        self.put(key, value, None, None)
     }
 
     /// As with a dict, a key that is not there is a `KeyError`; `delete` does not mind, and reads nothing.

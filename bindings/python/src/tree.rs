@@ -11,6 +11,7 @@ use crate::batch::Batch;
 use crate::bytes::Bytes;
 use crate::errors::{detached, guarded};
 use crate::iterator::{EntryIterator, Show};
+use crate::operand;
 use crate::options::write_options;
 use crate::reader::{self, Latest, Stretch};
 use crate::snapshot::Snapshot;
@@ -64,17 +65,31 @@ impl Tree {
         reader::contains(&self.latest(), key)
     }
 
-    #[pyo3(signature = (key, value, *, durability = None))]
-    fn put(&self, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>, durability: Option<&str>) -> PyResult<()> {
+    #[pyo3(signature = (key, value, *, durability = None, ttl = None))]
+    fn put(
+        &self,
+        key: &Bound<'_, PyAny>,
+        value: &Bound<'_, PyAny>,
+        durability: Option<&str>,
+        ttl: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
         let (py, key, value) = (key.py(), Bytes::of(key)?, Bytes::of(value)?);
-        let (key, value, options): (&[u8], &[u8], _) = (&key, &value, write_options(py, durability)?);
+        let (key, value, options): (&[u8], &[u8], _) = (&key, &value, write_options(py, durability, ttl)?);
         detached(py, || self.db.put_in(&self.family, key, value, &options))
+    }
+
+    /// Merges an operand, bytes or a number, into what `key` has.
+    #[pyo3(signature = (key, operand, *, durability = None))]
+    fn merge(&self, key: &Bound<'_, PyAny>, operand: &Bound<'_, PyAny>, durability: Option<&str>) -> PyResult<()> {
+        let (py, key, operand) = (key.py(), Bytes::of(key)?, operand::of(operand, Some(&self.family))?);
+        let (key, operand, options): (&[u8], &[u8], _) = (&key, &operand, write_options(py, durability, None)?);
+        detached(py, || self.db.merge_in(&self.family, key, operand, &options))
     }
 
     #[pyo3(signature = (key, *, durability = None))]
     fn delete(&self, key: &Bound<'_, PyAny>, durability: Option<&str>) -> PyResult<()> {
         let (py, key) = (key.py(), Bytes::of(key)?);
-        let (key, options): (&[u8], _) = (&key, write_options(py, durability)?);
+        let (key, options): (&[u8], _) = (&key, write_options(py, durability, None)?);
         detached(py, || self.db.delete_in(&self.family, key, &options))
     }
 
@@ -86,12 +101,12 @@ impl Tree {
         durability: Option<&str>,
     ) -> PyResult<()> {
         let (py, start, stop) = (start.py(), Bytes::of(start)?, Bytes::of(stop)?);
-        let (start, stop, options): (&[u8], &[u8], _) = (&start, &stop, write_options(py, durability)?);
+        let (start, stop, options): (&[u8], &[u8], _) = (&start, &stop, write_options(py, durability, None)?);
         detached(py, || self.db.delete_range_in(&self.family, start, stop, &options))
     }
 
     fn __setitem__(&self, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.put(key, value, None)
+        self.put(key, value, None, None)
     }
 
     /// As with a dict, a key that is not there is a `KeyError`; `delete` does not mind.
@@ -101,10 +116,15 @@ impl Tree {
     }
 
     /// Writes pairs from any iterable, a mebibyte at a time; returns how many.
-    #[pyo3(signature = (pairs, *, durability = None))]
-    fn put_many(&self, pairs: &Bound<'_, PyAny>, durability: Option<&str>) -> PyResult<u64> {
+    #[pyo3(signature = (pairs, *, durability = None, ttl = None))]
+    fn put_many(
+        &self,
+        pairs: &Bound<'_, PyAny>,
+        durability: Option<&str>,
+        ttl: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<u64> {
         let (py, family) = (pairs.py(), self.family.id());
-        let options = write_options(py, durability)?;
+        let options = write_options(py, durability, ttl)?;
         let mut batch = WriteBatch::new();
         let mut count = 0;
         for pair in pairs.try_iter()? {
@@ -121,9 +141,9 @@ impl Tree {
         Ok(count)
     }
 
-    #[pyo3(signature = (*, durability = None))]
-    fn batch(&self, py: Python<'_>, durability: Option<&str>) -> PyResult<Batch> {
-        Ok(Batch::new(&self.db, &self.family, write_options(py, durability)?))
+    #[pyo3(signature = (*, durability = None, ttl = None))]
+    fn batch(&self, py: Python<'_>, durability: Option<&str>, ttl: Option<&Bound<'_, PyAny>>) -> PyResult<Batch> {
+        Ok(Batch::new(&self.db, &self.family, write_options(py, durability, ttl)?))
     }
 
     fn snapshot(&self, py: Python<'_>) -> PyResult<Snapshot> {

@@ -141,6 +141,22 @@ def test_write_skew_and_phantoms_are_conflicts_of_serializable_transactions(db: 
     assert db[b"elsewhere"] == b"3"
 
 
+def test_an_iterator_depends_on_what_was_walked_and_not_on_what_lies_behind(db: esker.Db) -> None:
+    db.put_many((b"%02d" % n, b"v") for n in range(40))
+    for reverse, near, far in ((False, b"00+", b"05"), (True, b"38+", b"34")):
+        for change, conflicts in ((near, True), (far, False)):
+            t = db.transaction()
+            next(t.items(reverse=reverse))
+            t[b"elsewhere"] = b"v"
+            db[change] = b"changed"
+            if conflicts:
+                with pytest.raises(esker.ConflictError):
+                    t.commit()
+            else:
+                t.commit()
+            db.delete_range(b"a", b"z")
+
+
 def test_savepoints(db: esker.Db) -> None:
     with db.transaction() as t:
         t[b"a"] = b"1"

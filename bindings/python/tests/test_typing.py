@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import esker
-from esker import _esker, aio, dbm
+from esker import _esker, _numbers, aio, dbm
 
 PACKAGE = Path(esker.__file__).parent
 HERE = Path(__file__).parent
@@ -44,7 +44,7 @@ def test_examples_of_the_reference(name: str, tmp_path: Path) -> None:
         assert runner.summarize(verbose=False).failed == 0, "".join(said)
 
 
-@pytest.mark.parametrize("module", [dbm, aio], ids=["dbm", "aio"])
+@pytest.mark.parametrize("module", [dbm, aio, _numbers], ids=["dbm", "aio", "numbers"])
 def test_examples_of_modules(module: object) -> None:
     result = doctest.testmod(module)  # type: ignore[arg-type]
     assert result.failed == 0 and result.attempted > 0
@@ -68,8 +68,8 @@ def keywords(name: str) -> list[str]:
 
 
 def test_every_option_is_listed() -> None:
-    assert keywords("open") == list(esker.option_names())
-    assert keywords("column_family") == ["create", *esker.option_names("column_family")]
+    assert keywords("open") == [*esker.option_names(), "ttl"]
+    assert keywords("column_family") == ["create", *esker.option_names("column_family"), "ttl"]
 
 
 def run(*arguments: str | Path) -> None:

@@ -76,10 +76,11 @@ def open(
     merge_operator: str = "",
     ttl_ms: int | str = 0,
     comparator: str = "",
+    ttl: float | timedelta = ...,
 ) -> Db:
     """Opens the database in the directory `path`, and recovers it first if its process died.
 
-    Sizes are numbers of bytes or text as in ``"64MiB"``. `option_names()` says what each option does; an option that does not
+    Sizes are numbers of bytes or text as in ``"64MiB"``; `ttl` is `ttl_ms` in seconds or as a timedelta. `option_names()` says what each option does; an option that does not
     exist is an `InvalidArgumentError` that offers the nearest one. A database that is open elsewhere is a `LockedError`.
 
     >>> with esker.open(path, memory_budget="32MiB") as other:
@@ -161,14 +162,38 @@ class Tree:
         False
         """
     def put(
-        self, key: Buffer, value: Buffer, *, durability: Literal["sync", "buffered", "none"] | None = None
+        self,
+        key: Buffer,
+        value: Buffer,
+        *,
+        durability: Literal["sync", "buffered", "none"] | None = None,
+        ttl: float | timedelta | None = None,
     ) -> None:
         """Gives `key` the value `value`.
 
         `durability` says what the write has survived when the call returns: ``"sync"`` a power cut; ``"buffered"``, the
-        default, the death of the process; ``"none"`` nothing until the next flush.
+        default, the death of the process; ``"none"`` nothing until the next flush. With `ttl`, in seconds or as a timedelta, the
+        key is gone again after so long; 0 is never, the default is what the tree was opened with.
 
         >>> db.put(b"k", b"v", durability="sync")
+        >>> db.put(b"session", b"Ada", ttl=3600)
+        """
+    def merge(
+        self, key: Buffer, operand: Buffer | int, *, durability: Literal["sync", "buffered", "none"] | None = None
+    ) -> None:
+        """Merges `operand` into the value of `key` by the tree's merge operator, without reading it first. Where that is
+        ``add_u64`` or ``add_i64``, an int will do, and `from_u64` or `from_i64` reads the value.
+
+        >>> counters = db.column_family("counters", create=True, merge_operator="add_u64")
+        >>> for _ in range(3):
+        ...     counters.merge(b"hits", 1)
+        >>> esker.from_u64(counters.get(b"hits"))
+        3
+        >>> tags = db.column_family("tags", create=True, merge_operator="append(,)")
+        >>> tags.merge(b"post/1", b"news")
+        >>> tags.merge(b"post/1", b"science")
+        >>> tags[b"post/1"]
+        b'news,science'
         """
     def delete(self, key: Buffer, *, durability: Literal["sync", "buffered", "none"] | None = None) -> None:
         """Removes `key`, which need not be there.
@@ -202,6 +227,7 @@ class Tree:
         pairs: Iterable[tuple[Buffer, Buffer]],
         *,
         durability: Literal["sync", "buffered", "none"] | None = None,
+        ttl: float | timedelta | None = None,
     ) -> int:
         """Writes the pairs of any iterable and returns how many. They are committed a mebibyte at a time: a crash keeps a
         first part of them.
@@ -209,8 +235,14 @@ class Tree:
         >>> db.put_many((b"%03d" % n, b"v") for n in range(100))
         100
         """
-    def batch(self, *, durability: Literal["sync", "buffered", "none"] | None = None) -> Batch:
-        """A new batch: writes that are applied all together or not at all. They go to this tree unless they say otherwise.
+    def batch(
+        self,
+        *,
+        durability: Literal["sync", "buffered", "none"] | None = None,
+        ttl: float | timedelta | None = None,
+    ) -> Batch:
+        """A new batch: writes that are applied all together or not at all. They go to this tree unless they say otherwise. With
+        `ttl` its puts expire so long after the commit, but for those with a `ttl` of their own.
 
         >>> with db.batch() as batch:
         ...     batch.put(b"a", b"1")
@@ -367,12 +399,13 @@ class Db(Tree):
         merge_operator: str = "",
         ttl_ms: int | str = 0,
         comparator: str = "",
+        ttl: float | timedelta = ...,
     ) -> ColumnFamily:
         """The column family `name`; with `create`, a new one with these options if there is none.
 
         The options of a family are recorded when it is created: nobody has to repeat them, and asking for others is an
         `InvalidArgumentError`. A family that is not there is a `NotFoundError`. `option_names("column_family")` says what each
-        option does.
+        option does; `ttl` is `ttl_ms` in seconds or as a timedelta.
 
         >>> users = db.column_family("users", create=True, compression="lz4")
         >>> users[b"ada"] = b"Ada Lovelace"
@@ -436,7 +469,13 @@ class Db(Tree):
         >>> db.transact(visit), db.transact(visit)
         (1, 2)
         """
-    def write(self, batch: Batch, *, durability: Literal["sync", "buffered", "none"] | None = None) -> None:
+    def write(
+        self,
+        batch: Batch,
+        *,
+        durability: Literal["sync", "buffered", "none"] | None = None,
+        ttl: float | timedelta | None = None,
+    ) -> None:
         """Applies a batch, whoever made it, and leaves it as it is: it may be written again.
 
         >>> batch = db.batch()
@@ -706,8 +745,21 @@ class Transaction:
         family: Tree | str | None = None,
     ) -> EntryIterator[bytes]:
         """As in `Tree.values`."""
-    def put(self, key: Buffer, value: Buffer, *, family: Tree | str | None = None) -> None:
-        """As in `Tree.put`, when the transaction commits; it sees its own writes before."""
+    def put(
+        self, key: Buffer, value: Buffer, *, ttl: float | timedelta | None = None, family: Tree | str | None = None
+    ) -> None:
+        """As in `Tree.put`, when the transaction commits; it sees its own writes before. A `ttl` begins now."""
+    def merge(self, key: Buffer, operand: Buffer | int, *, family: Tree | str | None = None) -> None:
+        """As in `Tree.merge`. Not a read: two serializable transactions that count the same thing do not conflict.
+
+        >>> counters = db.column_family("counters", create=True, merge_operator="add_u64")
+        >>> first, second = db.transaction(), db.transaction()
+        >>> for t in (first, second):
+        ...     t.merge(b"hits", 1, family=counters)
+        ...     t.commit()
+        >>> esker.from_u64(counters[b"hits"])
+        2
+        """
     def delete(self, key: Buffer, *, family: Tree | str | None = None) -> None:
         """As in `Tree.delete`."""
     def delete_range(self, start: Buffer, stop: Buffer, *, family: Tree | str | None = None) -> None:
@@ -775,13 +827,25 @@ class Batch:
         >>> [entry.key for entry in esker.Batch.from_bytes(bytes(batch))]
         [b'k']
         """
-    def put(self, key: Buffer, value: Buffer, *, family: Tree | str | None = None) -> None:
-        """As in `Tree.put`, when the batch is committed; in `family` if one is given, by handle or name.
+    def put(
+        self, key: Buffer, value: Buffer, *, ttl: float | timedelta | None = None, family: Tree | str | None = None
+    ) -> None:
+        """As in `Tree.put`, when the batch is committed; in `family` if one is given, by handle or name. A `ttl` begins now.
 
         >>> batch = db.batch()
         >>> batch.put(b"k", b"v")
         >>> b"k" in db
         False
+        """
+    def merge(self, key: Buffer, operand: Buffer | int, *, family: Tree | str | None = None) -> None:
+        """As in `Tree.merge`.
+
+        >>> counters = db.column_family("counters", create=True, merge_operator="add_i64")
+        >>> with counters.batch() as batch:
+        ...     batch.merge(b"ada", -5)
+        ...     batch.merge(b"grace", 5)
+        >>> [esker.from_i64(value) for value in counters.values()]
+        [-5, 5]
         """
     def delete(self, key: Buffer, *, family: Tree | str | None = None) -> None:
         """As in `Tree.delete`."""

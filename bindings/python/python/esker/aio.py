@@ -19,6 +19,7 @@ import functools
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import Executor
+from datetime import timedelta
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     _Durability = Literal["sync", "buffered", "none"]
+    _Span = float | timedelta
 
 __all__ = ["Batch", "ColumnFamily", "Db", "EntryIterator", "Snapshot", "Transaction", "Tree", "destroy", "open", "verify"]
 
@@ -123,8 +125,13 @@ class Tree(_Reader):
         super().__init__(tree, executor)
         self._tree = tree
 
-    async def put(self, key: Buffer, value: Buffer, *, durability: _Durability | None = None) -> None:
-        await _run(self._executor, lambda: self._tree.put(key, value, durability=durability))
+    async def put(
+        self, key: Buffer, value: Buffer, *, durability: _Durability | None = None, ttl: _Span | None = None
+    ) -> None:
+        await _run(self._executor, lambda: self._tree.put(key, value, durability=durability, ttl=ttl))
+
+    async def merge(self, key: Buffer, operand: Buffer | int, *, durability: _Durability | None = None) -> None:
+        await _run(self._executor, lambda: self._tree.merge(key, operand, durability=durability))
 
     async def delete(self, key: Buffer, *, durability: _Durability | None = None) -> None:
         await _run(self._executor, lambda: self._tree.delete(key, durability=durability))
@@ -133,12 +140,16 @@ class Tree(_Reader):
         await _run(self._executor, lambda: self._tree.delete_range(start, stop, durability=durability))
 
     async def put_many(
-        self, pairs: Iterable[tuple[Buffer, Buffer]], *, durability: _Durability | None = None
+        self,
+        pairs: Iterable[tuple[Buffer, Buffer]],
+        *,
+        durability: _Durability | None = None,
+        ttl: _Span | None = None,
     ) -> int:
-        return await _run(self._executor, lambda: self._tree.put_many(pairs, durability=durability))
+        return await _run(self._executor, lambda: self._tree.put_many(pairs, durability=durability, ttl=ttl))
 
-    def batch(self, *, durability: _Durability | None = None) -> Batch:
-        return Batch(self._tree.batch(durability=durability), self._executor)
+    def batch(self, *, durability: _Durability | None = None, ttl: _Span | None = None) -> Batch:
+        return Batch(self._tree.batch(durability=durability, ttl=ttl), self._executor)
 
     async def snapshot(self) -> Snapshot:
         return Snapshot(await _run(self._executor, self._tree.snapshot), self._executor)
@@ -188,9 +199,11 @@ class Db(Tree):
         blocking = family.blocking if isinstance(family, ColumnFamily) else family
         await _run(self._executor, lambda: self.blocking.drop_column_family(blocking))
 
-    async def write(self, batch: Batch | esker.Batch, *, durability: _Durability | None = None) -> None:
+    async def write(
+        self, batch: Batch | esker.Batch, *, durability: _Durability | None = None, ttl: _Span | None = None
+    ) -> None:
         blocking = batch.blocking if isinstance(batch, Batch) else batch
-        await _run(self._executor, lambda: self.blocking.write(blocking, durability=durability))
+        await _run(self._executor, lambda: self.blocking.write(blocking, durability=durability, ttl=ttl))
 
     async def transaction(self, **options: Any) -> Transaction:
         return Transaction(await _run(self._executor, lambda: self.blocking.transaction(**options)), self._executor)
@@ -288,6 +301,9 @@ class Transaction(_Reader):
     async def put(self, key: Buffer, value: Buffer, **chosen: Any) -> None:
         await _run(self._executor, lambda: self.blocking.put(key, value, **_blocking(chosen)))
 
+    async def merge(self, key: Buffer, operand: Buffer | int, **chosen: Any) -> None:
+        await _run(self._executor, lambda: self.blocking.merge(key, operand, **_blocking(chosen)))
+
     async def delete(self, key: Buffer, **chosen: Any) -> None:
         await _run(self._executor, lambda: self.blocking.delete(key, **_blocking(chosen)))
 
@@ -341,6 +357,9 @@ class Batch:
 
     def put(self, key: Buffer, value: Buffer, **chosen: Any) -> None:
         self.blocking.put(key, value, **_blocking(chosen))
+
+    def merge(self, key: Buffer, operand: Buffer | int, **chosen: Any) -> None:
+        self.blocking.merge(key, operand, **_blocking(chosen))
 
     def delete(self, key: Buffer, **chosen: Any) -> None:
         self.blocking.delete(key, **_blocking(chosen))
