@@ -20,5 +20,6 @@ mod own_writes;
 mod regressions;
 mod support;
 mod threads;
+mod threads_over_families;
 mod tidy;
 mod transactions;
