@@ -23,6 +23,9 @@ planted=(
   "flush-out-of-order:crash::writes_alternate"
   "split-unlogged-flush:crash::unlogged_batches"
   "forget-idle-families:families::an_idle_family"
+  "let-time-run-backwards:model::tiny"
+  "replay-what-is-in-tables:crash::merges_and_expiries"
+  "let-plain-writes-past-key-locks:key_locks"
   "forget-readers-of-dropped:families::snapshots_and_iterators"
 )
 

@@ -155,10 +155,11 @@ impl Shared {
     /// earlier one that was closed: a clock that is set back brings nothing back that has expired.
     pub fn view_time_ms(&self) -> u64 {
         let (now, used) = (self.env.clock.unix_ms(), self.view_time.load(Ordering::Acquire));
-        if now <= used {
+        if now <= used && !cfg!(planted = "let-time-run-backwards") {
             return used;
         }
-        self.view_time.fetch_max(now, Ordering::AcqRel).max(now)
+        let used = self.view_time.fetch_max(now, Ordering::AcqRel);
+        if cfg!(planted = "let-time-run-backwards") { now } else { used.max(now) }
     }
 
     /// The view of everything that is visible now. The number first: what a compaction did to what this view will read was decided
