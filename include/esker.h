@@ -57,7 +57,10 @@
  *  8. What is borrowed from Esker says until when it is valid.
  *  9. A parameter `const T *` means that any number of threads may be in the function with that object at once, `T *`
  *     that only one may. Every function on an esker_db, esker_close() included, takes `const esker_db *`.
- * 10. Enumerations cross as int32_t, and an unknown number is ESKER_INVALID_ARGUMENT.
+ * 10. Enumerations cross as int32_t, and an unknown number is ESKER_INVALID_ARGUMENT. Callbacks are optional: a
+ *     function, `void *userdata`, and a function to end that with. They may run on any thread, many at once, and under
+ *     internal locks: they must not block, and must not unwind. A call of Esker from within one is ESKER_BUSY, and a
+ *     _free there is undefined; but for what the callback got for its own use.
  * 11. A bug of Esker that panics is caught: ESKER_PANIC. In a write or in background work it makes the database
  *     read-only. Memory running out aborts the process, which loses nothing that a kill would not; but memory for what
  *     the caller or a file asks for is tried first, and its lack is an error.
@@ -135,6 +138,9 @@ typedef struct esker_txn esker_txn;
 
 /** Choices for transactions. Copied by esker_txn_begin(), so they may be changed and freed at any time after. */
 typedef struct esker_txn_options esker_txn_options;
+
+/** What a merge callback has to say. Lives for that call only. */
+typedef struct esker_merge_result esker_merge_result;
 
 /* ---- Statuses ------------------------------------------------------------------------------------------------------
  *
@@ -409,6 +415,31 @@ esker_status esker_delete_range(const esker_db *db,
                                 esker_error **error);
 
 /**
+ * Merges `operand` into what `key` has, by the merge operator of the family; see "merge_operator" among its
+ * options.
+ *
+ * @param[in]  db                the database
+ * @param[in]  cf                NULL: the default column family
+ * @param[in]  key, key_len      at most 8 MiB
+ * @param[in]  operand, operand_len  at most 1 GiB
+ * @param[in]  options           NULL: the database's durability
+ * @param[out] error             [own] NULL, or where to put the error
+ * @return ESKER_OK, ESKER_INVALID_ARGUMENT (also if there is no operator, or it refuses this), ESKER_IO,
+ *         ESKER_CLOSED, ESKER_READ_ONLY, ESKER_NO_SPACE, ESKER_POISONED, ESKER_FORKED, ESKER_UNSUPPORTED,
+ *         ESKER_BUSY, ESKER_CANCELLED, ESKER_PANIC
+ *
+ * Threads: any number at once. Since: 0.1.
+ */
+esker_status esker_merge(const esker_db *db,
+                         const esker_cf *cf,
+                         const uint8_t *key,
+                         size_t key_len,
+                         const uint8_t *operand,
+                         size_t operand_len,
+                         const esker_write_options *options,
+                         esker_error **error);
+
+/**
  * Applies every operation of a batch, or none of them: also after a crash.
  *
  * @param[in]  db       the database
@@ -541,6 +572,48 @@ esker_status esker_batch_put(esker_batch *batch,
                              esker_error **error);
 
 /**
+ * Adds: set `key` to `value` until a time, from which on it reads as deleted. On failure nothing is added.
+ *
+ * @param[in]  batch             the batch
+ * @param[in]  cf                NULL: the default column family
+ * @param[in]  key, key_len      at most 8 MiB; copied
+ * @param[in]  value, value_len  at most 1 GiB; copied
+ * @param[in]  expires_at_ms     milliseconds since 1970
+ * @param[out] error             [own] NULL, or where to put the error
+ * @return ESKER_OK, ESKER_INVALID_ARGUMENT (also if the batch would grow beyond 2 GiB), ESKER_PANIC
+ *
+ * Threads: one at a time for the same batch. Since: 0.1.
+ */
+esker_status esker_batch_put_expiring(esker_batch *batch,
+                                      const esker_cf *cf,
+                                      const uint8_t *key,
+                                      size_t key_len,
+                                      const uint8_t *value,
+                                      size_t value_len,
+                                      uint64_t expires_at_ms,
+                                      esker_error **error);
+
+/**
+ * Adds: merge `operand` into what `key` has, by the merge operator of the family. On failure nothing is added.
+ *
+ * @param[in]  batch             the batch
+ * @param[in]  cf                NULL: the default column family
+ * @param[in]  key, key_len      at most 8 MiB; copied
+ * @param[in]  operand, operand_len  at most 1 GiB; copied
+ * @param[out] error             [own] NULL, or where to put the error
+ * @return ESKER_OK, ESKER_INVALID_ARGUMENT (also if the batch would grow beyond 2 GiB), ESKER_PANIC
+ *
+ * Threads: one at a time for the same batch. Since: 0.1.
+ */
+esker_status esker_batch_merge(esker_batch *batch,
+                               const esker_cf *cf,
+                               const uint8_t *key,
+                               size_t key_len,
+                               const uint8_t *operand,
+                               size_t operand_len,
+                               esker_error **error);
+
+/**
  * Adds: remove `key`. On failure nothing is added.
  *
  * @param[in]  batch         the batch
@@ -563,8 +636,8 @@ esker_status esker_batch_delete(esker_batch *batch,
  * @param[in]  batch             the batch
  * @param[in]  cf                NULL: the default column family
  * @param[in]  start, start_len  the first key to remove; copied
- * @param[in]  end, end_len      the first key to keep; copied; equal to start: adds nothing; before start: refused by
- *                               esker_write()
+ * @param[in]  end, end_len      the first key to keep; copied; equal to start: adds nothing; before start: refused
+ *                               by esker_write()
  * @param[out] error             [own] NULL, or where to put the error
  * @return ESKER_OK, ESKER_INVALID_ARGUMENT (also if the batch would grow beyond 2 GiB), ESKER_PANIC
  *
@@ -658,8 +731,8 @@ esker_status esker_batch_pop_savepoint(esker_batch *batch, esker_error **error);
  *
  * @param[in]  batch  NULL: no bytes
  * @param[out] len    how many
- * @return the first byte, valid until the next call on this batch with a pointer that is not const, its free included;
- *         not NULL for an empty batch; NULL for NULL
+ * @return the first byte, valid until the next call on this batch with a pointer that is not const, its free
+ *         included; not NULL for an empty batch; NULL for NULL
  *
  * Threads: any number at once while nobody adds. Since: 0.1.
  */
@@ -1117,6 +1190,18 @@ const char *esker_write_options_doc(size_t index);
 esker_status esker_write_options_set_durability(esker_write_options *options, int32_t durability);
 
 /**
+ * Sets the time to live without text: what is put expires so long after its commit, unless it has an expiry of its
+ * own.
+ *
+ * @param[in] options     the options
+ * @param[in] ttl_ms      milliseconds; 0: never, whatever the family says
+ * @return ESKER_OK, ESKER_INVALID_ARGUMENT, ESKER_PANIC
+ *
+ * Threads: one at a time for the same options. Since: 0.1.
+ */
+esker_status esker_write_options_set_ttl_ms(esker_write_options *options, uint64_t ttl_ms);
+
+/**
  * Frees write options.
  *
  * @param[in] options  [own] NULL: nothing happens
@@ -1437,6 +1522,130 @@ const char *esker_names_at(const esker_names *names, size_t index);
  * Threads: one at a time, with no other call on the same list. Since: 0.1.
  */
 void esker_names_free(esker_names *names);
+
+/* ---- Callbacks -----------------------------------------------------------------------------------------------------
+ *
+ * Functions of the program that Esker calls; convention 10 has the rules.
+ */
+
+/**
+ * Ends a callback's userdata. Called once, when nothing can call back any more: the options it was added to are
+ * freed, and every database opened with them is closed and no call on it runs. Any thread.
+ */
+typedef void (*esker_destroy_fn)(void *userdata);
+
+/* ---- Comparators ---------------------------------------------------------------------------------------------------
+ *
+ * A key order other than bytewise. It is made known to options under a name, families ask for it by that name
+ * ("comparator"), and the name is on record: the database is opened only by those who know it.
+ */
+
+/**
+ * Compares two keys: below 0 if `a` comes before `b`, above 0 if after, 0 only if their bytes are equal. The order
+ * must be total, and the same in every process that opens the database, now and in years.
+ */
+typedef int32_t (*esker_compare_fn)(void *userdata, const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len);
+
+/**
+ * Makes a key order known to options, for the families that ask for it by its name. One that had the name goes.
+ *
+ * @param[in]  options   the options
+ * @param[in]  name      a C string, on record in every database that uses the order
+ * @param[in]  compare   the function
+ * @param[in]  userdata  its first argument; NULL is as good as any. Esker's from this call on, whatever it returns
+ * @param[in]  destroy   NULL, or what to end userdata with
+ * @param[out] error     [own] NULL, or where to put the error
+ * @return ESKER_OK, ESKER_INVALID_ARGUMENT, ESKER_BUSY (from a callback), ESKER_PANIC
+ *
+ * Threads: one at a time for the same options. Since: 0.1.
+ */
+esker_status esker_options_add_comparator(esker_options *options,
+                                          const char *name,
+                                          esker_compare_fn compare,
+                                          void *userdata,
+                                          esker_destroy_fn destroy,
+                                          esker_error **error);
+
+/* ---- Merge operators -----------------------------------------------------------------------------------------------
+ *
+ * How operands become a value. "add_u64", "max", "append" and others are built in; an operator of the program's
+ * own is made known to options under a name, families ask for it by that name ("merge_operator"), and the name is
+ * on record. Both callbacks must be pure: the same arguments give the same result in every process that opens the
+ * database, now and in years, because a value may be made by any of its readers or by a compaction, once or often.
+ */
+
+/**
+ * Applies `n` operands, oldest first and at least one, to a base: calls esker_merge_result_set() with the value
+ * they make, or esker_merge_result_fail(). `base` is NULL if the key had no value.
+ */
+typedef void (*esker_full_merge_fn)(void *userdata,
+                                    const uint8_t *key,
+                                    size_t key_len,
+                                    const uint8_t *base,
+                                    size_t base_len,
+                                    size_t n,
+                                    const uint8_t *const *operands,
+                                    const size_t *operand_lens,
+                                    esker_merge_result *result);
+
+/**
+ * Puts two operands together: calls esker_merge_result_set() with one operand that does to every base what `older`
+ * and then `newer` do; or nothing, if there is none.
+ */
+typedef void (*esker_partial_merge_fn)(void *userdata,
+                                       const uint8_t *key,
+                                       size_t key_len,
+                                       const uint8_t *older,
+                                       size_t older_len,
+                                       const uint8_t *newer,
+                                       size_t newer_len,
+                                       esker_merge_result *result);
+
+/**
+ * Makes a merge operator known to options, for the families that ask for it by its name.
+ *
+ * @param[in]  options   the options
+ * @param[in]  name      a C string that no operator has, on record in every database that uses it
+ * @param[in]  full      applies operands to a base
+ * @param[in]  partial   NULL, or what puts two operands together
+ * @param[in]  userdata  their first argument; NULL is as good as any. Esker's from this call on, whatever it
+ *                       returns
+ * @param[in]  destroy   NULL, or what to end userdata with
+ * @param[out] error     [own] NULL, or where to put the error
+ * @return ESKER_OK, ESKER_INVALID_ARGUMENT (also if the name is taken), ESKER_BUSY (from a callback), ESKER_PANIC
+ *
+ * Threads: one at a time for the same options. Since: 0.1.
+ */
+esker_status esker_options_add_merge_operator(esker_options *options,
+                                              const char *name,
+                                              esker_full_merge_fn full,
+                                              esker_partial_merge_fn partial,
+                                              void *userdata,
+                                              esker_destroy_fn destroy,
+                                              esker_error **error);
+
+/**
+ * Says what operands make, from within a merge callback. The last word counts.
+ *
+ * @param[in] result            what the callback got
+ * @param[in] value, value_len  at most 1 GiB; copied
+ * @return ESKER_OK, ESKER_INVALID_ARGUMENT, ESKER_PANIC
+ *
+ * Threads: the callback's. Since: 0.1.
+ */
+esker_status esker_merge_result_set(esker_merge_result *result, const uint8_t *value, size_t value_len);
+
+/**
+ * Says that operands make no value, and why, from within a merge callback: a read fails with that, and what is
+ * stored stays as it is.
+ *
+ * @param[in] result  what the callback got
+ * @param[in] why     a C string, for the error's message
+ * @return ESKER_OK, ESKER_INVALID_ARGUMENT, ESKER_PANIC
+ *
+ * Threads: the callback's. Since: 0.1.
+ */
+esker_status esker_merge_result_fail(esker_merge_result *result, const char *why);
 
 /* ---- Transactions --------------------------------------------------------------------------------------------------
  *

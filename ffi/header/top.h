@@ -34,7 +34,10 @@
  *  8. What is borrowed from Esker says until when it is valid.
  *  9. A parameter `const T *` means that any number of threads may be in the function with that object at once, `T *`
  *     that only one may. Every function on an esker_db, esker_close() included, takes `const esker_db *`.
- * 10. Enumerations cross as int32_t, and an unknown number is ESKER_INVALID_ARGUMENT.
+ * 10. Enumerations cross as int32_t, and an unknown number is ESKER_INVALID_ARGUMENT. Callbacks are optional: a
+ *     function, `void *userdata`, and a function to end that with. They may run on any thread, many at once, and under
+ *     internal locks: they must not block, and must not unwind. A call of Esker from within one is ESKER_BUSY, and a
+ *     _free there is undefined; but for what the callback got for its own use.
  * 11. A bug of Esker that panics is caught: ESKER_PANIC. In a write or in background work it makes the database
  *     read-only. Memory running out aborts the process, which loses nothing that a kill would not; but memory for what
  *     the caller or a file asks for is tried first, and its lack is an error.

@@ -66,6 +66,68 @@ pub unsafe extern "C" fn esker_batch_put(
     })
 }
 
+/// Adds: set `key` to `value` until a time, from which on it reads as deleted. On failure nothing is added.
+///
+/// @param[in]  batch             the batch
+/// @param[in]  cf                NULL: the default column family
+/// @param[in]  key, key_len      at most 8 MiB; copied
+/// @param[in]  value, value_len  at most 1 GiB; copied
+/// @param[in]  expires_at_ms     milliseconds since 1970
+/// @param[out] error             [own] NULL, or where to put the error
+/// @return ESKER_OK, ESKER_INVALID_ARGUMENT (also if the batch would grow beyond 2 GiB), ESKER_PANIC
+///
+/// Threads: one at a time for the same batch. Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn esker_batch_put_expiring(
+    batch: *mut esker_batch,
+    cf: *const esker_cf,
+    key: *const u8,
+    key_len: usize,
+    value: *const u8,
+    value_len: usize,
+    expires_at_ms: u64,
+    error: *mut *mut esker_error,
+) -> esker_status {
+    // SAFETY: conventions 6 to 9.
+    let (error, batch, family) = unsafe { (ErrorOut::new(error), borrow_mut(batch), number(cf)) };
+    // SAFETY: convention 7.
+    let (key, value) = unsafe { (array(key, key_len, "key"), array(value, value_len, "value")) };
+    boundary("esker_batch_put_expiring", error, || {
+        batch?.0.put_expiring_in(family?, key?, value?, expires_at_ms)?;
+        Ok(ESKER_OK)
+    })
+}
+
+/// Adds: merge `operand` into what `key` has, by the merge operator of the family. On failure nothing is added.
+///
+/// @param[in]  batch             the batch
+/// @param[in]  cf                NULL: the default column family
+/// @param[in]  key, key_len      at most 8 MiB; copied
+/// @param[in]  operand, operand_len  at most 1 GiB; copied
+/// @param[out] error             [own] NULL, or where to put the error
+/// @return ESKER_OK, ESKER_INVALID_ARGUMENT (also if the batch would grow beyond 2 GiB), ESKER_PANIC
+///
+/// Threads: one at a time for the same batch. Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn esker_batch_merge(
+    batch: *mut esker_batch,
+    cf: *const esker_cf,
+    key: *const u8,
+    key_len: usize,
+    operand: *const u8,
+    operand_len: usize,
+    error: *mut *mut esker_error,
+) -> esker_status {
+    // SAFETY: conventions 6 to 9.
+    let (error, batch, family) = unsafe { (ErrorOut::new(error), borrow_mut(batch), number(cf)) };
+    // SAFETY: convention 7.
+    let (key, operand) = unsafe { (array(key, key_len, "key"), array(operand, operand_len, "value")) };
+    boundary("esker_batch_merge", error, || {
+        batch?.0.merge_in(family?, key?, operand?)?;
+        Ok(ESKER_OK)
+    })
+}
+
 /// Adds: remove `key`. On failure nothing is added.
 ///
 /// @param[in]  batch         the batch
@@ -98,8 +160,8 @@ pub unsafe extern "C" fn esker_batch_delete(
 /// @param[in]  batch             the batch
 /// @param[in]  cf                NULL: the default column family
 /// @param[in]  start, start_len  the first key to remove; copied
-/// @param[in]  end, end_len      the first key to keep; copied; equal to start: adds nothing; before start: refused by
-///                               esker_write()
+/// @param[in]  end, end_len      the first key to keep; copied; equal to start: adds nothing; before start: refused
+///                               by esker_write()
 /// @param[out] error             [own] NULL, or where to put the error
 /// @return ESKER_OK, ESKER_INVALID_ARGUMENT (also if the batch would grow beyond 2 GiB), ESKER_PANIC
 ///
@@ -263,8 +325,8 @@ pub unsafe extern "C" fn esker_batch_pop_savepoint(
 ///
 /// @param[in]  batch  NULL: no bytes
 /// @param[out] len    how many
-/// @return the first byte, valid until the next call on this batch with a pointer that is not const, its free included;
-///         not NULL for an empty batch; NULL for NULL
+/// @return the first byte, valid until the next call on this batch with a pointer that is not const, its free
+///         included; not NULL for an empty batch; NULL for NULL
 ///
 /// Threads: any number at once while nobody adds. Since: 0.1.
 #[unsafe(no_mangle)]

@@ -10,7 +10,7 @@
 //!
 //!     for (size_t at = 0; esker_batch_entry(batch, at, …, &at, NULL) == ESKER_OK;) …
 
-use engine::{BatchEntry, BatchIter, Error, ErrorKind, Kind, Result};
+use engine::{BatchEntry, BatchIter, Error, Kind, Result};
 
 use crate::batch::esker_batch;
 use crate::error::{ErrorOut, esker_error};
@@ -69,7 +69,7 @@ pub unsafe extern "C" fn esker_batch_entry(
     boundary("esker_batch_entry", error, || {
         let (batch, mut next) = (batch?, next.required("next")?);
         let Some((entry, after)) = entry(batch.0.data(), at)? else { return Ok(ESKER_NOT_FOUND) };
-        Place { kind, cf_id, key, value, expiry }.fill(&entry)?;
+        Place { kind, cf_id, key, value, expiry }.fill(&entry);
         next.set(after);
         Ok(ESKER_OK)
     })
@@ -97,30 +97,19 @@ struct Place<'a> {
 }
 
 impl Place<'_> {
-    fn fill(mut self, entry: &BatchEntry<'_>) -> Result<()> {
-        let (expires_at_ms, value) = split_expiry(entry)?;
+    fn fill(mut self, entry: &BatchEntry<'_>) {
+        let (value, expires_at_ms) = entry.value_and_expiry();
         self.kind.set_if_present(|| number(entry.kind));
         self.cf_id.set_if_present(|| entry.family.0);
-        self.expiry.set_if_present(|| expires_at_ms);
+        self.expiry.set_if_present(|| expires_at_ms.unwrap_or(0));
         lend(&mut self.key, entry.key);
         lend(&mut self.value, value);
-        Ok(())
     }
 }
 
 fn lend(place: &mut Bytes<'_>, bytes: &[u8]) {
     place.0.set_if_present(|| start(bytes));
     place.1.set_if_present(|| bytes.len());
-}
-
-/// The expiry time in front of a value that has one, and the value; 0 for none.
-fn split_expiry<'a>(entry: &BatchEntry<'a>) -> Result<(u64, &'a [u8])> {
-    if entry.kind != Kind::PutExpiring {
-        return Ok((0, entry.value));
-    }
-    let cut_short = || Error::new(ErrorKind::Corruption, "the expiry time of a batch entry is cut short");
-    let (expiry, value) = entry.value.split_first_chunk().ok_or_else(cut_short)?;
-    Ok((u64::from_le_bytes(*expiry), value))
 }
 
 fn number(kind: Kind) -> i32 {
@@ -135,6 +124,8 @@ fn number(kind: Kind) -> i32 {
 
 #[cfg(test)]
 mod tests {
+    use engine::ErrorKind;
+
     use super::*;
 
     #[test]
@@ -145,12 +136,13 @@ mod tests {
     }
 
     #[test]
-    fn the_expiry_time_is_not_part_of_the_value() {
-        let data = [&[4, 0, 1, b'k', 9][..], &7u64.to_le_bytes(), b"v"].concat();
-        let (expiring, next) = entry(&data, 0).unwrap().unwrap();
-        assert_eq!(split_expiry(&expiring).unwrap(), (7, &b"v"[..]));
-        assert_eq!((next, entry(&data, next).unwrap()), (data.len(), None));
+    fn entries_are_found_by_where_the_one_before_ends() {
+        let data = [1, 0, 1, b'k', 1, b'v', 0, 0, 1, b'k'];
+        let (put, next) = entry(&data, 0).unwrap().unwrap();
+        assert_eq!((put.key, put.value, next), (&b"k"[..], &b"v"[..], 6));
+        assert_eq!(entry(&data, next).unwrap().unwrap().1, data.len());
+        assert_eq!(entry(&data, data.len()).unwrap(), None);
         assert_eq!(entry(&data, data.len() + 1).unwrap_err().kind(), ErrorKind::InvalidArgument);
-        assert_eq!(entry(&data, 2).unwrap_err().kind(), ErrorKind::Corruption);
+        assert_eq!(entry(&data, 3).unwrap_err().kind(), ErrorKind::Corruption);
     }
 }

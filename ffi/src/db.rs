@@ -11,17 +11,19 @@
 //! A database is a directory of files. One process opens it at a time, once; any number of threads share the handle.
 
 use std::ffi::c_char;
+use std::ops::Deref;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::ptr;
+use std::sync::Arc;
 use std::sync::atomic::AtomicPtr;
 
 use engine::{ColumnFamily, Db, ErrorKind, Options, Result};
 
 use crate::bytes::{path, text};
+use crate::callback::{Gate, Inside};
 use crate::error::{ErrorOut, esker_error};
 use crate::handle::{Handle, borrow, keep, required};
-use crate::named::or_default;
 use crate::options::esker_options;
 use crate::out::Out;
 use crate::panic::{boundary, caught};
@@ -34,6 +36,8 @@ pub struct esker_db {
     engine: Db,
     /// What calls without a column family mean.
     pub(crate) default: ColumnFamily,
+    /// Of the callbacks it was opened with, if there are any.
+    gate: Option<Arc<Gate>>,
     /// The shell made before this one.
     pub(crate) older: AtomicPtr<esker_db>,
 }
@@ -43,12 +47,38 @@ impl Handle for esker_db {
 }
 
 impl esker_db {
-    fn new(engine: Db) -> esker_db {
-        esker_db { default: engine.default_family(), engine, older: AtomicPtr::new(ptr::null_mut()) }
+    fn new(engine: Db, gate: Option<Arc<Gate>>) -> esker_db {
+        esker_db { default: engine.default_family(), engine, gate, older: AtomicPtr::new(ptr::null_mut()) }
     }
 
-    pub(crate) fn engine(&self) -> &Db {
-        &self.engine
+    pub(crate) fn enter(&self) -> Entered<'_> {
+        Entered { shell: self, _inside: self.gate.as_ref().and_then(|gate| gate.enter()) }
+    }
+}
+
+/// The engine of a database with a call in it, which may call back.
+pub(crate) struct Entered<'a> {
+    shell: &'a esker_db,
+    _inside: Option<Inside<'a>>,
+}
+
+impl<'a> Entered<'a> {
+    /// What calls without a column family mean.
+    pub(crate) fn default_family(&self) -> &'a ColumnFamily {
+        &self.shell.default
+    }
+
+    /// For children, whose own calls enter it.
+    pub(crate) fn gate(&self) -> Option<Arc<Gate>> {
+        self.shell.gate.clone()
+    }
+}
+
+impl Deref for Entered<'_> {
+    type Target = Db;
+
+    fn deref(&self) -> &Db {
+        &self.shell.engine
     }
 }
 
@@ -56,9 +86,9 @@ impl esker_db {
 ///
 /// # Safety
 /// As for [`required`].
-pub(crate) unsafe fn engine<'a>(db: *const esker_db) -> Result<&'a Db> {
+pub(crate) unsafe fn engine<'a>(db: *const esker_db) -> Result<Entered<'a>> {
     // SAFETY: the same contract.
-    unsafe { required(db) }.map(esker_db::engine)
+    unsafe { required(db) }.map(esker_db::enter)
 }
 
 /// Opens the database in the directory `path`, and creates it if there is none (unless "create_if_missing" is
@@ -83,12 +113,11 @@ pub unsafe extern "C" fn esker_open(
     error: *mut *mut esker_error,
 ) -> esker_status {
     // SAFETY: conventions 6 to 9.
-    let (error, db, path, options) =
-        unsafe { (ErrorOut::new(error), Out::new(db), self::path(path), or_default(options)) };
+    let (error, db, path, options) = unsafe { (ErrorOut::new(error), Out::new(db), self::path(path), borrow(options)) };
     boundary("esker_open", error, || {
         let mut db = db.required("db")?;
-        let engine = open_engine(path?, &options)?;
-        db.set(keep(esker_db::new(engine)).cast_mut());
+        let (options, gate) = options.map_or_else(|| Ok((Options::new(), None)), esker_options::for_open)?;
+        db.set(keep(esker_db::new(open_engine(path?, &options)?, gate)).cast_mut());
         Ok(ESKER_OK)
     })
 }
@@ -120,11 +149,24 @@ pub unsafe extern "C" fn esker_close(db: *const esker_db, error: *mut *mut esker
     let (error, db) = unsafe { (ErrorOut::new(error), borrow(db)) };
     boundary("esker_close", error, || {
         let Some(db) = db else { return Ok(ESKER_OK) };
-        // In a forked child the engine touches nothing, and there was nothing to do.
-        let closed = db.engine.close();
-        closed.or_else(|failure| if failure.kind() == ErrorKind::Forked { Ok(()) } else { Err(failure) })?;
+        close(db)?;
         Ok(ESKER_OK)
     })
+}
+
+/// Closes the engine, and what waits for that.
+fn close(db: &esker_db) -> Result<()> {
+    match db.engine.close().map_err(|failure| (failure.kind(), failure)) {
+        // In a forked child the engine touches nothing, and there was nothing to do.
+        Err((ErrorKind::Forked, _)) => Ok(()),
+        Err((ErrorKind::Closed, failure)) => Err(failure),
+        closed => {
+            if let Some(gate) = &db.gate {
+                gate.close();
+            }
+            closed.map_err(|(_, failure)| failure)
+        }
+    }
 }
 
 /// Tells whether a database was closed.
@@ -206,7 +248,7 @@ pub unsafe extern "C" fn esker_get_option(
 }
 
 /// Refuses a closed database and a forked child, for the calls that the engine would answer from memory.
-pub(crate) fn open(db: &Db) -> Result<&Db> {
+pub(crate) fn open(db: Entered<'_>) -> Result<Entered<'_>> {
     db.check_open()?;
     Ok(db)
 }

@@ -11,11 +11,11 @@
 use std::ffi::{CString, c_char};
 use std::ptr;
 
-use engine::{ColumnFamily, Db, Error, FamilyId, FamilyOptions, Result};
+use engine::{ColumnFamily, Error, FamilyId, FamilyOptions, Result};
 
 use crate::bytes::text;
 use crate::cf_options::esker_cf_options;
-use crate::db::{engine, esker_db, open};
+use crate::db::{Entered, engine, esker_db, open};
 use crate::error::{ErrorOut, c_string, esker_error};
 use crate::handle::{Handle, borrow, end, required};
 use crate::named::{get_of, or_default};
@@ -45,10 +45,11 @@ impl esker_cf {
 ///
 /// # Safety
 /// As for [`borrow`], for both.
-pub(crate) unsafe fn target<'a>(db: *const esker_db, cf: *const esker_cf) -> Result<(&'a Db, &'a ColumnFamily)> {
+pub(crate) unsafe fn target<'a>(db: *const esker_db, cf: *const esker_cf) -> Result<(Entered<'a>, &'a ColumnFamily)> {
     // SAFETY: the same contract.
-    let (db, cf) = unsafe { (required(db)?, borrow(cf)) };
-    Ok((db.engine(), cf.map_or(&db.default, |cf| &cf.family)))
+    let (db, cf) = unsafe { (engine(db)?, borrow(cf)) };
+    let family = cf.map_or(db.default_family(), |cf| &cf.family);
+    Ok((db, family))
 }
 
 /// The number by which a batch knows the family.
@@ -139,7 +140,7 @@ pub unsafe extern "C" fn esker_cf_default(
     let (error, cf, db) = unsafe { (ErrorOut::new(error), Out::new(cf), engine(db)) };
     boundary("esker_cf_default", error, || {
         let mut cf = cf.required("cf")?;
-        cf.give(esker_cf::new(open(db?)?.default_family()));
+        cf.give(esker_cf::new(open(db?)?.default_family().clone()));
         Ok(ESKER_OK)
     })
 }

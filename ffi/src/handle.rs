@@ -26,6 +26,14 @@ pub(crate) trait Handle: Sized {
     const NAME: &'static str;
 }
 
+/// Lends `value` to C for a call of `callback`.
+pub(crate) fn lend<T: Handle>(value: &mut T, callback: impl FnOnce(*mut T)) {
+    let pointer = ptr::from_mut(value);
+    live::insert(pointer.addr(), T::NAME);
+    callback(pointer);
+    live::remove(pointer.addr(), T::NAME);
+}
+
 /// Hands `value` to C, which owns it until [`take`].
 pub(crate) fn give<T: Handle>(value: T) -> *mut T {
     let pointer = Box::into_raw(Box::new(value));

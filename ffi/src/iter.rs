@@ -13,10 +13,12 @@
 //! move is ESKER_CLOSED; the entry it stands on can be read until then.
 
 use std::ptr;
+use std::sync::Arc;
 
 use engine::{Error, Iter, Result};
 
 use crate::bytes::array;
+use crate::callback::{Gate, refuse_inside};
 use crate::db::esker_db;
 use crate::error::{ErrorOut, esker_error};
 use crate::family::{esker_cf, target};
@@ -33,6 +35,8 @@ use crate::value::{esker_value, start};
 pub struct esker_iter {
     cursor: Iter,
     broken: Option<Error>,
+    /// Of the callbacks of its database.
+    gate: Option<Arc<Gate>>,
 }
 
 impl Handle for esker_iter {
@@ -40,8 +44,8 @@ impl Handle for esker_iter {
 }
 
 impl esker_iter {
-    pub(crate) fn over(cursor: Iter) -> esker_iter {
-        esker_iter { cursor, broken: None }
+    pub(crate) fn over(cursor: Iter, gate: Option<Arc<Gate>>) -> esker_iter {
+        esker_iter { cursor, broken: None, gate }
     }
 
     /// Runs a call that moves the cursor.
@@ -49,6 +53,8 @@ impl esker_iter {
         if let Some(error) = &self.broken {
             return Err(error.clone());
         }
+        refuse_inside()?;
+        let _inside = self.gate.as_ref().map(|gate| gate.enter());
         caught(name, || step(&mut self.cursor)).unwrap_or_else(|panic| {
             self.broken = Some(panic.clone());
             Err(panic)
@@ -100,7 +106,7 @@ pub unsafe extern "C" fn esker_iter_new(
     boundary("esker_iter_new", error, || {
         let mut iter = iter.required("iter")?;
         let (db, family) = target?;
-        iter.give(esker_iter::over(db.iter_in(family, &options)?));
+        iter.give(esker_iter::over(db.iter_in(family, &options)?, db.gate()));
         Ok(ESKER_OK)
     })
 }

@@ -17,7 +17,9 @@
 mod batch;
 mod batch_entry;
 mod bytes;
+mod callback;
 mod cf_options;
+mod comparator;
 mod db;
 mod error;
 mod family;
@@ -27,6 +29,7 @@ mod inject;
 mod iter;
 mod iter_many;
 mod maintenance;
+mod merge_operator;
 mod multi_get;
 mod named;
 mod names;

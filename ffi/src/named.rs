@@ -35,9 +35,12 @@ pub(crate) trait Named: Handle {
     fn names() -> &'static Names;
 }
 
-/// Makes `$handle`, a tuple struct around `$options`, a handle with names.
+/// Makes `$handle`, a tuple struct around `$options` or a struct that has them in a field, a handle with names.
 macro_rules! named {
     ($handle:ident, $options:ty) => {
+        named!($handle { 0 }, $options);
+    };
+    ($handle:ident { $field:tt $(, $more:ident)* }, $options:ty) => {
         impl $crate::handle::Handle for $handle {
             const NAME: &'static str = stringify!($handle);
         }
@@ -46,15 +49,15 @@ macro_rules! named {
             type Options = $options;
 
             fn of(options: $options) -> $handle {
-                $handle(options)
+                $handle { $field: options $(, $more: Default::default())* }
             }
 
             fn options(&self) -> &$options {
-                &self.0
+                &self.$field
             }
 
             fn options_mut(&mut self) -> &mut $options {
-                &mut self.0
+                &mut self.$field
             }
 
             fn table() -> &'static [engine::options::Setting<$options>] {

@@ -7,19 +7,65 @@
 //! are those of every other language. In place of options NULL means the defaults.
 
 use std::ffi::c_char;
+use std::sync::Arc;
 
-use engine::Options;
+use engine::{Operators, Options, Orders, Result};
+
+use crate::callback::Gate;
+use crate::comparator::CustomOrder;
 
 use crate::error::esker_error;
 use crate::handle::end;
+use crate::merge_operator::CustomOperator;
 use crate::named::{self, named};
 use crate::status::esker_status;
 use crate::value::esker_value;
 
 /// How a database is opened. Copied by esker_open(), so it may be changed and freed at any time after.
-pub struct esker_options(pub(crate) Options);
+pub struct esker_options {
+    options: Options,
+    orders: Vec<CustomOrder>,
+    operators: Vec<CustomOperator>,
+}
 
-named!(esker_options, Options);
+named!(esker_options { options, orders, operators }, Options);
+
+impl esker_options {
+    /// Adds a key order, in place of one that had its name.
+    pub(crate) fn add_comparator(&mut self, order: CustomOrder) -> Result<()> {
+        // For its rules about names; what compares belongs to a database, and is made when one is opened.
+        self.options.comparators.add(order.behind(&Gate::new(Vec::new())))?;
+        self.orders.retain(|known| known.name != order.name);
+        self.orders.push(order);
+        Ok(())
+    }
+
+    /// Adds a merge operator.
+    pub(crate) fn add_merge_operator(&mut self, operator: CustomOperator) -> Result<()> {
+        self.options.merge_operators.add(operator.behind(&Gate::new(Vec::new())))?;
+        self.operators.push(operator);
+        Ok(())
+    }
+
+    /// The options to open one database with, and its gate if there are callbacks.
+    pub(crate) fn for_open(&self) -> Result<(Options, Option<Arc<Gate>>)> {
+        let mut options = self.options.clone();
+        if self.orders.is_empty() && self.operators.is_empty() {
+            return Ok((options, None));
+        }
+        let orders = self.orders.iter().map(|order| Arc::clone(&order.userdata));
+        let operators = self.operators.iter().map(|operator| Arc::clone(&operator.userdata));
+        let gate = Gate::new(orders.chain(operators).collect());
+        (options.comparators, options.merge_operators) = (Orders::new(), Operators::new());
+        for order in &self.orders {
+            options.comparators.add(order.behind(&gate))?;
+        }
+        for operator in &self.operators {
+            options.merge_operators.add(operator.behind(&gate))?;
+        }
+        Ok((options, Some(gate)))
+    }
+}
 
 /// Makes options with the defaults.
 ///

@@ -13,16 +13,22 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use engine::{Error, ErrorKind, Result};
 
+use crate::callback::refuse_inside;
 use crate::error::ErrorOut;
 use crate::status::esker_status;
 
-/// Runs the body of the export `name`. Its status is the result, and an error goes where `error` says.
+/// Runs the body of the export `name`. Its status is the result, and an error goes where `error` says. A call from within a
+/// callback is refused.
 pub(crate) fn boundary(
     name: &'static str,
     mut error: ErrorOut,
     body: impl FnOnce() -> Result<esker_status>,
 ) -> esker_status {
-    match caught(name, body).and_then(|result| result) {
+    let outside = || {
+        refuse_inside()?;
+        body()
+    };
+    match caught(name, outside).and_then(|result| result) {
         Ok(status) => status,
         Err(failure) => error.fill(failure),
     }

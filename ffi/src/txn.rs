@@ -15,9 +15,12 @@
 //! It should be short. Once it has ended, by a commit that worked or failed or by a rollback, every call with it
 //! but its free is ESKER_INVALID_ARGUMENT.
 
+use std::sync::Arc;
+
 use engine::{ColumnFamily, Error, Result, Transaction};
 
-use crate::db::{engine, esker_db};
+use crate::callback::Gate;
+use crate::db::{Entered, engine, esker_db};
 use crate::error::{ErrorOut, esker_error};
 use crate::family::esker_cf;
 use crate::handle::{Handle, borrow, borrow_mut, end};
@@ -33,6 +36,8 @@ pub struct esker_txn {
     /// What calls without a column family mean.
     default: ColumnFamily,
     broken: Option<Error>,
+    /// Of the callbacks of its database.
+    gate: Option<Arc<Gate>>,
 }
 
 impl Handle for esker_txn {
@@ -40,11 +45,16 @@ impl Handle for esker_txn {
 }
 
 impl esker_txn {
+    fn new(db: &Entered<'_>, transaction: Transaction) -> esker_txn {
+        esker_txn { transaction, default: db.default_family().clone(), broken: None, gate: db.gate() }
+    }
+
     /// Runs a call of the transaction, for the export `name`.
     fn run<T>(&mut self, name: &'static str, call: impl FnOnce(&mut Transaction) -> Result<T>) -> Result<T> {
         if let Some(error) = &self.broken {
             return Err(error.clone());
         }
+        let _inside = self.gate.as_ref().map(|gate| gate.enter());
         caught(name, || call(&mut self.transaction)).unwrap_or_else(|panic| {
             self.broken = Some(panic.clone());
             Err(panic)
@@ -59,6 +69,11 @@ pub(crate) struct Work<'a> {
 }
 
 impl Work<'_> {
+    /// For the iterators made from it.
+    pub(crate) fn gate(&self) -> Option<Arc<Gate>> {
+        self.txn.gate.clone()
+    }
+
     /// Runs a call of the transaction on the family, for the export `name`.
     pub(crate) fn run<T>(
         self,
@@ -101,7 +116,7 @@ pub unsafe extern "C" fn esker_txn_begin(
     let (error, txn, db, options) = unsafe { (ErrorOut::new(error), Out::new(txn), engine(db), or_default(options)) };
     boundary("esker_txn_begin", error, || {
         let (mut txn, db) = (txn.required("txn")?, db?);
-        txn.give(esker_txn { transaction: db.begin(&options)?, default: db.default_family(), broken: None });
+        txn.give(esker_txn::new(&db, db.begin(&options)?));
         Ok(ESKER_OK)
     })
 }

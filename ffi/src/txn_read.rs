@@ -201,8 +201,10 @@ pub unsafe extern "C" fn esker_txn_iter_new(
     let (error, iter, work, options) =
         unsafe { (ErrorOut::new(error), Out::new(iter), work(txn, cf), or_default(options)) };
     boundary("esker_txn_iter_new", error, || {
-        let mut iter = iter.required("iter")?;
-        iter.give(esker_iter::over(work?.run("esker_txn_iter_new", |txn, cf| txn.iter_in(cf, &options))?));
+        let (mut iter, work) = (iter.required("iter")?, work?);
+        let gate = work.gate();
+        let cursor = work.run("esker_txn_iter_new", |txn, cf| txn.iter_in(cf, &options))?;
+        iter.give(esker_iter::over(cursor, gate));
         Ok(ESKER_OK)
     })
 }

@@ -116,6 +116,42 @@ pub unsafe extern "C" fn esker_delete_range(
     })
 }
 
+/// Merges `operand` into what `key` has, by the merge operator of the family; see "merge_operator" among its
+/// options.
+///
+/// @param[in]  db                the database
+/// @param[in]  cf                NULL: the default column family
+/// @param[in]  key, key_len      at most 8 MiB
+/// @param[in]  operand, operand_len  at most 1 GiB
+/// @param[in]  options           NULL: the database's durability
+/// @param[out] error             [own] NULL, or where to put the error
+/// @return ESKER_OK, ESKER_INVALID_ARGUMENT (also if there is no operator, or it refuses this), ESKER_IO,
+///         ESKER_CLOSED, ESKER_READ_ONLY, ESKER_NO_SPACE, ESKER_POISONED, ESKER_FORKED, ESKER_UNSUPPORTED,
+///         ESKER_BUSY, ESKER_CANCELLED, ESKER_PANIC
+///
+/// Threads: any number at once. Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn esker_merge(
+    db: *const esker_db,
+    cf: *const esker_cf,
+    key: *const u8,
+    key_len: usize,
+    operand: *const u8,
+    operand_len: usize,
+    options: *const esker_write_options,
+    error: *mut *mut esker_error,
+) -> esker_status {
+    // SAFETY: conventions 6 to 9.
+    let (error, target, options) = unsafe { (ErrorOut::new(error), target(db, cf), or_default(options)) };
+    // SAFETY: convention 7.
+    let (key, operand) = unsafe { (array(key, key_len, "key"), array(operand, operand_len, "value")) };
+    boundary("esker_merge", error, || {
+        let (db, family) = target?;
+        db.merge_in(family, key?, operand?, &options)?;
+        Ok(ESKER_OK)
+    })
+}
+
 /// Applies every operation of a batch, or none of them: also after a crash.
 ///
 /// @param[in]  db       the database

@@ -124,6 +124,27 @@ pub unsafe extern "C" fn esker_write_options_set_durability(
     })
 }
 
+/// Sets the time to live without text: what is put expires so long after its commit, unless it has an expiry of its
+/// own.
+///
+/// @param[in] options     the options
+/// @param[in] ttl_ms      milliseconds; 0: never, whatever the family says
+/// @return ESKER_OK, ESKER_INVALID_ARGUMENT, ESKER_PANIC
+///
+/// Threads: one at a time for the same options. Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn esker_write_options_set_ttl_ms(
+    options: *mut esker_write_options,
+    ttl_ms: u64,
+) -> esker_status {
+    // SAFETY: convention 9.
+    let (error, options) = unsafe { (ErrorOut::new(ptr::null_mut()), borrow_mut(options)) };
+    boundary("esker_write_options_set_ttl_ms", error, || {
+        options?.0.ttl_ms = Some(ttl_ms);
+        Ok(ESKER_OK)
+    })
+}
+
 fn parse(durability: i32) -> engine::Result<Option<Durability>> {
     match durability {
         ESKER_DURABILITY_DEFAULT => Ok(None),

@@ -26,13 +26,38 @@ static struct fixture {
     /* A transaction that goes on; one of the closed database; one that has ended. */
     esker_txn *txn, *dead_txn, *done_txn, *victim_txn;
     esker_error *error;
+    /* Only within in_a_callback(). */
+    esker_merge_result *result;
+    void (*inside)(void);
 } F;
 
 /* What an output holds before a call: nothing that may be there after a failure. */
 #define GARBAGE ((void *)(uintptr_t)0xdead)
 
+static inline int32_t compare_bytes(void *userdata, const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len) {
+    (void)userdata;
+    int order = memcmp(a, b, a_len < b_len ? a_len : b_len);
+    return order != 0 ? order : (a_len > b_len) - (a_len < b_len);
+}
+
+/* Runs what is to run in a callback, if anything is, and takes the last operand for the value. */
+static inline void abuse_full(void *userdata, const uint8_t *key, size_t key_len, const uint8_t *base, size_t base_len,
+                              size_t n, const uint8_t *const *operands, const size_t *operand_lens,
+                              esker_merge_result *result) {
+    (void)userdata, (void)key, (void)key_len, (void)base, (void)base_len;
+    F.result = result;
+    if (F.inside != NULL) F.inside();
+    CHECK_PLAIN(ESKER_OK, esker_merge_result_set(result, operands[n - 1], operand_lens[n - 1]));
+}
+
 static inline esker_db *open_db(void) {
-    return xtest_open_with(F.path, "merge_operator", "append");
+    esker_options *options = esker_options_new();
+    esker_db *db = NULL;
+    CHECK_OK(esker_options_add_merge_operator(options, "abuse", abuse_full, NULL, NULL, NULL, &error));
+    CHECK_OK(esker_options_set(options, "merge_operator", "abuse", &error));
+    CHECK_OK(esker_open(F.path, options, &db, &error));
+    esker_options_free(options);
+    return db;
 }
 
 static inline esker_iter *fresh_iter(void) {
@@ -112,12 +137,13 @@ static inline void make_sound(void) {
 }
 
 static inline void setup(const char *dir) {
+    F.inside = NULL;
     F.path = xtest_path(dir, "db");
     F.sound = xtest_path(dir, "sound");
     F.db = open_db();
     xtest_put(F.db, "k", "value");
     F.cf_options = esker_cf_options_new();
-    CHECK_OK(esker_cf_options_set(F.cf_options, "merge_operator", "append", &error));
+    CHECK_OK(esker_cf_options_set(F.cf_options, "merge_operator", "abuse", &error));
     if (esker_cf_open(F.db, "family", &F.other_cf, NULL) != ESKER_OK)
         CHECK_OK(esker_cf_create(F.db, "family", F.cf_options, &F.other_cf, &error));
     F.dead_iter = fresh_iter();
@@ -145,6 +171,17 @@ static inline void setup(const char *dir) {
     F.victim_txn = NULL;
     F.batch = fresh_batch();
     F.other_batch = fresh_batch();
+}
+
+/* Runs a case while F.result is what a merge callback got. */
+static inline void in_a_callback(void (*run)(void)) {
+    esker_value *value = NULL;
+    CHECK_OK(esker_txn_merge(F.txn, NULL, B("k"), B("operand"), &error));
+    F.inside = run;
+    CHECK_OK(esker_txn_get(F.txn, NULL, B("k"), &value, &error));
+    F.inside = NULL;
+    CHECK(F.result != NULL);
+    esker_value_free(value);
 }
 
 /* Whatever was done, the library still works, and everything can be freed. */

@@ -119,13 +119,23 @@ int main(int argc, char **argv) {
     CHECK(entry_is(batch, &at, ESKER_ENTRY_DELETE, esker_cf_id(cf), "gone", ""));
     size_t last = at;
     CHECK(entry_is(batch, &at, ESKER_ENTRY_DELETE_RANGE, 0, "a", "z"));
+    size_t end = at;
+    const uint8_t *value = NULL;
+    uint64_t expires = 0;
+    int32_t kind = 0;
+    CHECK(end == esker_batch_size_bytes(batch));
+    CHECK_OK(esker_batch_put_expiring(batch, NULL, B("k"), B("until"), 4102444800000, &error));
+    CHECK_OK(esker_batch_merge(batch, cf, B("k"), B("operand"), &error));
+    CHECK_OK(esker_batch_entry(batch, at, &kind, NULL, NULL, NULL, &value, &len, &expires, &at, &error));
+    CHECK(kind == ESKER_ENTRY_PUT_EXPIRING && len == 5 && memcmp(value, "until", 5) == 0 && expires == 4102444800000);
+    CHECK(entry_is(batch, &at, ESKER_ENTRY_MERGE, esker_cf_id(cf), "k", "operand"));
     CHECK(at == esker_batch_size_bytes(batch));
     CHECK_STATUS(ESKER_NOT_FOUND, esker_batch_entry(batch, at, NULL, NULL, NULL, NULL, NULL, NULL, NULL, &at, &error));
     CHECK(at == 0);
     CHECK_OK(esker_batch_entry(batch, last, NULL, NULL, NULL, &len, NULL, NULL, NULL, &at, &error));
-    CHECK(len == 1 && at == esker_batch_size_bytes(batch));
+    CHECK(len == 1 && at == end);
     CHECK_STATUS(ESKER_INVALID_ARGUMENT,
-                 esker_batch_entry(batch, at + 1, NULL, NULL, NULL, NULL, NULL, NULL, NULL, &at, &error));
+                 esker_batch_entry(batch, SIZE_MAX, NULL, NULL, NULL, NULL, NULL, NULL, NULL, &at, &error));
     esker_cf_free(cf);
 
     PHASE("it belongs to no database");

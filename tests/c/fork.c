@@ -12,6 +12,7 @@ struct handles {
     esker_snapshot *snapshot;
     esker_value *value;
     esker_cf *cf;
+    esker_txn *txn;
     esker_error *error;
 };
 
@@ -22,6 +23,7 @@ static void check_forked(struct handles *h) {
     esker_snapshot *snapshot = NULL;
     esker_cf *cf = NULL;
     esker_names *names = NULL;
+    esker_txn *txn = NULL;
     esker_batch *batch = esker_batch_new();
     uint8_t buf[8];
     size_t len = 0, entries = 0;
@@ -48,12 +50,22 @@ static void check_forked(struct handles *h) {
     CHECK_STATUS(ESKER_FORKED, esker_get_option(h->db, "memory_budget", &value, &error));
     CHECK_STATUS(ESKER_FORKED, esker_put(h->db, h->cf, B("k"), B("v"), NULL, &error));
     CHECK_STATUS(ESKER_FORKED, esker_get(h->db, h->cf, B("k"), NULL, &value, &error));
+    CHECK_STATUS(ESKER_FORKED, esker_merge(h->db, h->cf, B("k"), B("v"), NULL, &error));
+    CHECK_STATUS(ESKER_FORKED, esker_txn_begin(h->db, NULL, &txn, &error));
+    CHECK_STATUS(ESKER_FORKED, esker_txn_get(h->txn, NULL, B("k"), &value, &error));
+    CHECK_STATUS(ESKER_FORKED, esker_txn_put(h->txn, NULL, B("k"), B("v"), &error));
+    CHECK_STATUS(ESKER_FORKED, esker_txn_commit(h->txn, &error));
+    CHECK_STATUS(ESKER_FORKED, esker_latest_seqno(h->db, &(uint64_t){0}, &error));
+    CHECK_STATUS(ESKER_FORKED, esker_property(h->db, "latest_seqno", &value, &error));
+    CHECK_STATUS(ESKER_FORKED, esker_approximate_size(h->db, NULL, NULL, 0, NULL, 0, &(uint64_t){0}, &error));
+    CHECK_STATUS(ESKER_FORKED, esker_iter_refresh(h->iter, &error));
     CHECK_STATUS(ESKER_FORKED, esker_cf_create(h->db, "child", NULL, &cf, &error));
     CHECK_STATUS(ESKER_FORKED, esker_cf_open(h->db, "family", &cf, &error));
     CHECK_STATUS(ESKER_FORKED, esker_cf_default(h->db, &cf, &error));
     CHECK_STATUS(ESKER_FORKED, esker_cf_drop(h->db, h->cf, &error));
     CHECK_STATUS(ESKER_FORKED, esker_cf_list(h->db, &names, &error));
     CHECK(value == NULL && iter == NULL && snapshot == NULL && len == 0 && cf == NULL && names == NULL);
+    CHECK(txn == NULL);
     CHECK_PLAIN(ESKER_FORKED, esker_iter_next(h->iter));
     CHECK_PLAIN(ESKER_FORKED, esker_iter_seek_to_first(h->iter));
     CHECK_STATUS(ESKER_FORKED, esker_iter_next_many(h->iter, buf, sizeof buf, 9, &len, &entries, &error));
@@ -74,6 +86,7 @@ static void check_harmless(struct handles *h) {
     esker_snapshot_free(h->snapshot);
     CHECK(strcmp(esker_cf_name(h->cf), "family") == 0);
     esker_cf_free(h->cf);
+    esker_txn_free(h->txn);
     CHECK_OK(esker_close(h->db, &error));
 }
 
@@ -124,8 +137,10 @@ static void fork_under_load(const char *path, const char *childs) {
 
 int main(int argc, char **argv) {
     char *path = xtest_path(xtest_dir(argc, argv), "db"), *childs = xtest_path(argv[1], "child");
-    struct handles h = {xtest_open(path), NULL, NULL, NULL, NULL, NULL};
+    struct handles h = {xtest_open(path), NULL, NULL, NULL, NULL, NULL, NULL};
     CHECK_OK(esker_cf_create(h.db, "family", NULL, &h.cf, &error));
+    CHECK_OK(esker_txn_begin(h.db, NULL, &h.txn, &error));
+    CHECK_OK(esker_txn_put(h.txn, h.cf, B("k"), B("v"), &error));
     xtest_put(h.db, "k", "value");
     CHECK_OK(esker_flush(h.db, NULL, &error));
     xtest_put(h.db, "in memory", "value");
@@ -170,6 +185,8 @@ int main(int argc, char **argv) {
     esker_error_free(h.error);
     esker_iter_free(h.iter);
     esker_snapshot_free(h.snapshot);
+    CHECK_OK(esker_txn_commit(h.txn, &error));
+    esker_txn_free(h.txn);
     esker_cf_free(h.cf);
     CHECK_OK(esker_close(h.db, &error));
 

@@ -21,14 +21,17 @@ macro_rules! programs {
 
 programs!(
     batch,
+    callbacks,
     close,
     db,
     error,
+    expiry,
     family,
     fork,
     iter,
     iter_many,
     maintenance,
+    merge,
     multi_get,
     options,
     shells,

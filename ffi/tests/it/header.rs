@@ -29,6 +29,9 @@ const SECTIONS: &[&str] = &[
     "family",
     "cf_options",
     "names",
+    "callback",
+    "comparator",
+    "merge_operator",
     "txn",
     "txn_read",
     "txn_write",
@@ -56,6 +59,7 @@ const HANDLES: &[&str] = &[
     "names",
     "txn",
     "txn_options",
+    "merge_operator",
 ];
 
 #[test]
@@ -163,6 +167,8 @@ fn top() -> String {
 fn declarations(file: &str, kinds: &[ItemType]) -> String {
     let mut config = Config::from_file(crate_dir().join("cbindgen.toml")).unwrap();
     config.export.item_types = kinds.to_vec();
+    // Nothing in its own file uses it.
+    config.export.include = vec!["esker_destroy_fn".to_owned()];
     let source = crate_dir().join(format!("src/{file}.rs"));
     let bindings = Builder::new().with_config(config).with_src(source).generate().unwrap();
     let mut bytes = Vec::new();

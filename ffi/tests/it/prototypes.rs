@@ -52,7 +52,7 @@ impl Prototype {
 
 impl Parameter {
     pub fn is_pointer(&self) -> bool {
-        self.kind.ends_with('*')
+        self.kind.ends_with('*') || self.kind.ends_with("_fn")
     }
 }
 
