@@ -110,6 +110,11 @@ fn admit<'a>(
     }
 }
 
+/// Validates a transaction that has nothing to write.
+pub fn validate_only(shared: &Shared, transaction: &Committing<'_>) -> Result<()> {
+    validate(shared, &shared.commit.lock(), transaction)
+}
+
 fn validate(shared: &Shared, commit: &CommitState, transaction: &Committing<'_>) -> Result<()> {
     let valid = commit.recent.validate(transaction.since, transaction.unchanged);
     if valid.is_err() {

@@ -234,18 +234,19 @@ impl Transaction {
     pub fn commit(&mut self) -> Result<()> {
         self.open()?;
         let Some(open) = self.open.take() else { return Err(finished()) };
-        if open.own.batch().is_empty() {
+        let since = open.snapshot.view_seqno();
+        if open.own.batch().is_empty() && !open.saw_two_moments() {
             return Ok(());
         }
-        let durability = self.options.durability.unwrap_or(self.shared.options.durability);
         let unchanged = open.unchanged(self.options.isolation)?;
-        let commit = |reads: &ReadSet| {
-            let transaction = Committing { owner: open.owner, since: open.snapshot.view_seqno(), unchanged: reads };
-            let request =
-                CommitRequest { batch: open.own.batch(), durability, ttl_ms: None, transaction: Some(transaction) };
-            write::commit(&self.shared, &request)
-        };
-        commit(&unchanged)
+        let transaction = Committing { owner: open.owner, since, unchanged: &unchanged };
+        if open.own.batch().is_empty() {
+            return write::validate_only(&self.shared, &transaction);
+        }
+        let durability = self.options.durability.unwrap_or(self.shared.options.durability);
+        let batch = open.own.batch();
+        let request = CommitRequest { batch, durability, ttl_ms: None, transaction: Some(transaction) };
+        write::commit(&self.shared, &request)
     }
 
     /// Ends it without a trace.
@@ -349,6 +350,12 @@ impl Open {
         let (current, view) = read::view_of(&self.shared, family, &options)?;
         let current = read::with_own(current, self.own.source(family.id));
         read::get_at(&self.shared, family, &current, key, &view, &options)
+    }
+
+    /// Whether it may have seen the latest commit of one key, under its lock, and the snapshot of others. Such a transaction is
+    /// validated even if it wrote nothing.
+    fn saw_two_moments(&self) -> bool {
+        self.locked.values().any(|for_update| *for_update)
     }
 
     /// Takes the lock of `key`, if this transaction locks.

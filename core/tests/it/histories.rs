@@ -6,9 +6,15 @@
 //! order of its writers, and who depends on whom is a graph that must have no ring.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use esker::{Db, Durability, ErrorKind, Isolation, LockMode, Options, ReadOptions, Transaction, TransactionOptions};
+use esker::{
+    Db, Durability, Error, ErrorKind, Isolation, LockMode, Options, ReadOptions, Result, Transaction,
+    TransactionOptions,
+};
+use tempfile::TempDir;
 
 use crate::support::rng::Rng;
 
@@ -35,41 +41,41 @@ fn key(rng: &mut Rng) -> Vec<u8> {
 }
 
 /// One random operation of `t`.
-fn step(rng: &mut Rng, t: &mut Transaction, tag: usize) -> Step {
+fn step(rng: &mut Rng, t: &mut Transaction, tag: usize) -> Result<Step> {
     let (a, b) = (key(rng), key(rng));
-    match rng.below(10) {
+    Ok(match rng.below(10) {
         0..3 => {
-            let found = t.get(&a).unwrap().map(|value| value.to_vec());
-            Step::Get(a, found)
+            let found = if rng.chance(30) { t.get_for_update(&a)? } else { t.get(&a)? };
+            Step::Get(a, found.map(|value| value.to_vec()))
         }
         3 | 4 => {
             let back = rng.chance(50);
-            let mut iter = t.iter(&ReadOptions::new()).unwrap();
-            if back { iter.seek_for_prev(&a) } else { iter.seek(&a) }.unwrap();
+            let mut iter = t.iter(&ReadOptions::new())?;
+            if back { iter.seek_for_prev(&a) } else { iter.seek(&a) }?;
             let (mut met, most) = (Vec::new(), 1 + rng.below(3));
             while iter.valid() {
                 met.push((iter.key().to_vec(), iter.value().to_vec()));
                 if met.len() == most {
                     break;
                 }
-                if back { iter.prev() } else { iter.next() }.unwrap();
+                if back { iter.prev() } else { iter.next() }?;
             }
             Step::Scan { from: a, back, ended: !iter.valid(), met }
         }
         5 => {
-            t.delete(&a).unwrap();
+            t.delete(&a)?;
             Step::Delete(a)
         }
         6 if a < b => {
-            t.delete_range(&a, &b).unwrap();
+            t.delete_range(&a, &b)?;
             Step::DeleteRange(a, b)
         }
         _ => {
             let value = format!("{tag}").into_bytes();
-            t.put(&a, &value).unwrap();
+            t.put(&a, &value)?;
             Step::Put(a, value)
         }
-    }
+    })
 }
 
 /// Does `steps` to `map`; false if a read would have seen something else.
@@ -126,65 +132,94 @@ fn contents(db: &Db) -> Map {
 
 /// One history of up to six transactions, of which some run at once, one step of one of them at a time.
 /// Whether it is serializable, and how many committed and conflicted.
-fn interleave(db: &Db, seed: u64, isolation: Isolation) -> (bool, usize, usize) {
+fn interleave(db: &Db, seed: u64, options: &TransactionOptions) -> (bool, usize, usize) {
     let mut rng = Rng::new(seed);
     let before = contents(db);
-    let options = TransactionOptions { isolation, ..TransactionOptions::default() };
     let (mut open, mut committed, mut conflicts) = (Vec::<(Transaction, Vec<Step>, usize)>::new(), Vec::new(), 0);
     let (mut to_start, mut tag) = (6, 0);
     while to_start > 0 || !open.is_empty() {
         if to_start > 0 && (open.len() < 2 || rng.chance(15)) {
             to_start -= 1;
-            open.push((db.begin(&options).unwrap(), Vec::new(), 1 + rng.below(5)));
+            open.push((db.begin(options).unwrap(), Vec::new(), 1 + rng.below(5)));
         }
         let one = rng.below(open.len());
         let (t, steps, left) = &mut open[one];
         if *left > 0 {
             *left -= 1;
             tag += 1;
-            steps.push(step(&mut rng, t, tag));
+            match step(&mut rng, t, tag) {
+                Ok(step) => {
+                    steps.push(step);
+                    continue;
+                }
+                // A key is held by one of the others, which cannot go on meanwhile.
+                Err(error) => {
+                    assert!(options.mode == LockMode::Pessimistic && gives_up(&error), "seed {seed}: {error}")
+                }
+            }
+            conflicts += 1;
+            drop(open.swap_remove(one));
             continue;
         }
         let (mut t, steps, _) = open.swap_remove(one);
         match t.commit() {
             Ok(()) => committed.push(steps),
             Err(error) => {
-                assert_eq!(error.kind(), ErrorKind::Conflict, "seed {seed}: {error}");
+                assert!(gives_up(&error), "seed {seed}: {error}");
                 conflicts += 1;
             }
         }
     }
     let fits = fits_an_order(&before, &committed, &contents(db));
-    if !fits && isolation == Isolation::Serializable {
+    if !fits && options.isolation == Isolation::Serializable {
         panic!("seed {seed}: no serial order gives from {before:?} what was read: {committed:#?}");
     }
     (fits, committed.len(), conflicts)
 }
 
+fn gives_up(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Conflict | ErrorKind::Busy)
+}
+
+/// Nothing waits: all transactions run on this thread.
+fn impatient() -> (TempDir, Db) {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Db::open(dir.path(), &Options { stall_timeout_ms: 1, ..Options::default() }).unwrap();
+    (dir, db)
+}
+
 #[test]
 fn interleaved_serializable_transactions_always_fit_a_serial_order() {
-    let dir = tempfile::tempdir().unwrap();
-    let db = Db::open(dir.path(), &Options::default()).unwrap();
-    let (mut committed, mut conflicts) = (0, 0);
-    for seed in 0..3_000 {
-        let (_, more, fewer) = interleave(&db, seed, Isolation::Serializable);
-        committed += more;
-        conflicts += fewer;
+    let (_dir, db) = impatient();
+    for (mode, seeds) in [(LockMode::Optimistic, 0..3_000), (LockMode::Pessimistic, 0..1_500)] {
+        let options = TransactionOptions { mode, lock_timeout_ms: 0, ..TransactionOptions::default() };
+        let (mut committed, mut conflicts, least) = (0, 0, seeds.end as usize);
+        for seed in seeds {
+            let (_, more, fewer) = interleave(&db, seed, &options);
+            committed += more;
+            conflicts += fewer;
+        }
+        assert!(
+            committed > 2 * least && conflicts > least / 3,
+            "{mode:?}: {committed} committed, {conflicts} not: dull"
+        );
     }
-    assert!(committed > 6_000 && conflicts > 1_000, "{committed} committed, {conflicts} conflicts: a dull test");
 }
 
 #[test]
 fn interleaved_transactions_under_snapshot_isolation_do_not_and_the_judge_sees_it() {
-    let dir = tempfile::tempdir().unwrap();
-    let db = Db::open(dir.path(), &Options::default()).unwrap();
-    let anomalies = (0..1_500).filter(|seed| !interleave(&db, *seed, Isolation::Snapshot).0).count();
+    let (_dir, db) = impatient();
+    let options = TransactionOptions::snapshot();
+    let anomalies = (0..1_500).filter(|seed| !interleave(&db, *seed, &options).0).count();
     assert!(anomalies > 10, "{anomalies} anomalies");
 }
 
 /// What one committed transaction of a threaded history read (the whole list of a key), and to which keys it appended itself.
 struct Appends {
     number: u32,
+    /// When it began and when it had committed, by a counter that all threads share.
+    began: u64,
+    ended: u64,
     read: Vec<(usize, Vec<u32>)>,
     appended: Vec<usize>,
 }
@@ -200,8 +235,8 @@ fn name(key: usize) -> Vec<u8> {
 const LISTS: usize = 6;
 
 /// One try of a transaction that reads some lists, singly or by a scan, and appends to some.
-fn append(rng: &mut Rng, t: &mut Transaction, number: u32) -> esker::Result<Appends> {
-    let mut done = Appends { number, read: Vec::new(), appended: Vec::new() };
+fn append(rng: &mut Rng, t: &mut Transaction, number: u32) -> Result<Appends> {
+    let mut done = Appends { number, began: 0, ended: 0, read: Vec::new(), appended: Vec::new() };
     for _ in 0..1 + rng.below(3) {
         let one = rng.below(LISTS);
         if rng.chance(30) {
@@ -237,17 +272,20 @@ fn run_threads(isolation: Isolation, mode: LockMode, each: u32, seed: u64) -> (V
     let dir = tempfile::tempdir().unwrap();
     let db = Db::open(dir.path(), &Options::default()).unwrap();
     let options = TransactionOptions { isolation, mode, lock_timeout_ms: 60_000, durability: Some(Durability::None) };
+    let clock = Arc::new(AtomicU64::new(0));
     let threads: Vec<_> = (0..4)
         .map(|thread| {
-            let (db, options) = (db.clone(), options.clone());
+            let (db, options, clock) = (db.clone(), options.clone(), clock.clone());
+            let tick = move || clock.fetch_add(1, Ordering::SeqCst);
             thread::spawn(move || {
                 let mut rng = Rng::new(seed * 4 + u64::from(thread));
                 let mut committed = Vec::new();
                 for n in 0..each {
+                    let began = tick();
                     let mut t = db.begin(&options).unwrap();
                     let outcome = append(&mut rng, &mut t, 1 + thread * each + n);
                     match outcome.and_then(|done| t.commit().map(|()| done)) {
-                        Ok(done) => committed.push(done),
+                        Ok(done) => committed.push(Appends { began, ended: tick(), ..done }),
                         Err(error) => assert_eq!(error.kind(), ErrorKind::Conflict, "{error}"),
                     }
                 }
@@ -260,13 +298,26 @@ fn run_threads(isolation: Isolation, mode: LockMode, each: u32, seed: u64) -> (V
     (committed, lists)
 }
 
-/// Who must come before whom: the writer before who read it, a reader before the next writer of what it read, and the writers
-/// of a list in its order.
-fn dependencies(committed: &[Appends], lists: &[Vec<u32>]) -> BTreeMap<u32, BTreeSet<u32>> {
-    let mut before: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
+/// A transaction, or a moment, by which some have ended and after which others begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Node {
+    Of(u32),
+    At(u64),
+}
+
+/// Who must come before whom: the writer before who read it, a reader before the next writer of what it read, the writers
+/// of a list in its order, and who had ended before who had not begun.
+fn dependencies(committed: &[Appends], lists: &[Vec<u32>]) -> BTreeSet<(Node, Node)> {
+    let mut before = BTreeSet::new();
+    for one in committed {
+        before.insert((Node::Of(one.number), Node::At(one.ended)));
+        before.insert((Node::At(one.began), Node::Of(one.number)));
+    }
+    let end = committed.iter().map(|one| one.ended).max().unwrap_or(0);
+    before.extend((0..end).map(|moment| (Node::At(moment), Node::At(moment + 1))));
     let mut edge = |from: u32, to: u32| {
         if from != to {
-            before.entry(from).or_default().insert(to);
+            before.insert((Node::Of(from), Node::Of(to)));
         }
     };
     for list in lists {
@@ -289,18 +340,26 @@ fn dependencies(committed: &[Appends], lists: &[Vec<u32>]) -> BTreeMap<u32, BTre
     before
 }
 
-/// Whether some transactions must come before themselves: takes away those that nobody must follow until none is left.
-fn has_a_ring(mut before: BTreeMap<u32, BTreeSet<u32>>) -> bool {
-    loop {
-        let last: BTreeSet<u32> = before.values().flatten().filter(|n| !before.contains_key(n)).copied().collect();
-        if last.is_empty() {
-            return !before.is_empty();
-        }
-        for after in before.values_mut() {
-            after.retain(|n| !last.contains(n));
-        }
-        before.retain(|_, after| !after.is_empty());
+/// Whether something must come before itself: takes away what nothing must precede until there is no such thing.
+fn has_a_ring(before: BTreeSet<(Node, Node)>) -> bool {
+    let mut preceded: BTreeMap<Node, usize> = BTreeMap::new();
+    for (from, to) in &before {
+        preceded.entry(*from).or_default();
+        *preceded.entry(*to).or_default() += 1;
     }
+    let mut free: Vec<Node> = preceded.iter().filter(|(_, count)| **count == 0).map(|(node, _)| *node).collect();
+    let mut taken = 0;
+    while let Some(node) = free.pop() {
+        taken += 1;
+        for (_, to) in before.range((node, Node::Of(0))..=(node, Node::At(u64::MAX))) {
+            let count = preceded.entry(*to).or_default();
+            *count -= 1;
+            if *count == 0 {
+                free.push(*to);
+            }
+        }
+    }
+    taken < preceded.len()
 }
 
 #[test]
@@ -340,11 +399,18 @@ fn the_judges_know_the_classic_anomalies() {
             })
     );
     let skew = |second_read: Vec<u32>| {
-        let first = Appends { number: 1, read: vec![(1, vec![])], appended: vec![0] };
-        let second = Appends { number: 2, read: vec![(0, second_read)], appended: vec![1] };
+        let first = Appends { number: 1, began: 0, ended: 2, read: vec![(1, vec![])], appended: vec![0] };
+        let second = Appends { number: 2, began: 1, ended: 3, read: vec![(0, second_read)], appended: vec![1] };
         has_a_ring(dependencies(&[first, second], &[vec![1], vec![2]]))
     };
     assert!(skew(vec![]) && !skew(vec![1]));
+    // A stale read: in some order, but not in that of time.
+    let stale = |began| {
+        let writer = Appends { number: 1, began: 0, ended: 1, read: vec![(0, vec![])], appended: vec![0] };
+        let reader = Appends { number: 2, began, ended: 3, read: vec![(0, vec![])], appended: vec![] };
+        has_a_ring(dependencies(&[writer, reader], &[vec![1]]))
+    };
+    assert!(stale(2) && !stale(0));
 }
 
 #[test]

@@ -113,6 +113,27 @@ fn what_was_read_without_a_lock_is_validated_as_ever() {
 }
 
 #[test]
+fn reads_of_two_moments_are_validated_even_if_nothing_is_written() {
+    // A transfer from "b" to "d" between the plain read of one and the locked read of the other.
+    let (_dir, db) = open();
+    let mut t = pessimistic(&db);
+    assert_eq!(t.get("b").unwrap().as_deref(), Some(&b"old"[..]));
+    let mut batch = esker::WriteBatch::new();
+    batch.put(b"b", b"less").unwrap();
+    batch.put(b"d", b"more").unwrap();
+    db.write(&batch).unwrap();
+    assert_eq!(t.get_for_update("d").unwrap().as_deref(), Some(&b"more"[..]));
+    assert_eq!(kind(t.commit()), ErrorKind::Conflict);
+    // With nothing but the locked read, or nothing but plain ones, it saw one moment.
+    let (mut locked, mut plain) = (pessimistic(&db), pessimistic(&db));
+    plain.get("b").unwrap();
+    db.write(&batch).unwrap();
+    locked.get_for_update("d").unwrap();
+    locked.commit().unwrap();
+    plain.commit().unwrap();
+}
+
+#[test]
 fn a_wait_that_lasts_too_long_is_busy() {
     let (_dir, db) = open_with(&Options { stall_timeout_ms: 1, ..Options::default() });
     let mut holder = pessimistic(&db);
