@@ -31,11 +31,13 @@ pub enum Command {
     Put(Put),
     /// Deletes a key, or all keys of a range.
     Delete(Delete),
+    /// Merges an operand into the value of a key, by the family's merge operator.
+    Merge(Merge),
     /// Prints entries in the order of their keys.
     Scan(Scan),
     /// Stores the rows of a TSV or CSV file, or of a dump; creates the database if there is none.
     Load(Load),
-    /// Writes all entries as text that `load` reads back exactly.
+    /// Writes all entries as text that `load` reads back exactly: those of all families, or with --cf of one.
     Dump(Dump),
     /// Prints counters and the shape of the levels.
     Stats(Stats),
@@ -43,8 +45,45 @@ pub enum Command {
     Verify(Verify),
     /// Merges the tables of a range down to its lowest level.
     Compact(Compact),
+    /// Lists the column families, with the options in which they differ from the database's.
+    Families(Families),
+    /// Creates a column family.
+    CreateFamily(CreateFamily),
+    /// Drops a column family with everything in it.
+    DropFamily(DropFamily),
     /// Lists the options of a database, with defaults.
     Options,
+}
+
+/// Which column family a command works on.
+#[derive(Debug, Args)]
+pub struct Family {
+    /// The column family; left out, the default one.
+    #[arg(long = "cf", value_name = "NAME")]
+    pub name: Option<String>,
+}
+
+/// How long what is put lives.
+#[derive(Debug, Args)]
+pub struct Ttl {
+    /// How long until it expires, as in 500ms, 30s, 15m, 12h or 7d; 0s is never, whatever the family says.
+    #[arg(long = "ttl", value_name = "TIME", value_parser = parse_time)]
+    pub ms: Option<u64>,
+}
+
+/// Milliseconds of a time such as `15m`.
+fn parse_time(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let unit = match &text[digits.len()..] {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return Err("a number and ms, s, m, h or d".to_owned()),
+    };
+    let ms = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
+    ms.ok_or_else(|| "a number and ms, s, m, h or d".to_owned())
 }
 
 #[derive(Debug, Args)]
@@ -62,6 +101,11 @@ pub struct Get {
     /// Prints the value's bytes as they are, without a newline after them.
     #[arg(long)]
     pub raw: bool,
+    /// Prints the value as a number: eight bytes, little-endian, as the operator add_u64 keeps it.
+    #[arg(long, conflicts_with_all = ["hex", "raw"])]
+    pub number: bool,
+    #[command(flatten)]
+    pub family: Family,
 }
 
 #[derive(Debug, Args)]
@@ -78,6 +122,10 @@ pub struct Put {
     /// What the write survives: sync, buffered or none.
     #[arg(long, value_name = "HOW")]
     pub durability: Option<String>,
+    #[command(flatten)]
+    pub family: Family,
+    #[command(flatten)]
+    pub ttl: Ttl,
 }
 
 #[derive(Debug, Args)]
@@ -99,6 +147,54 @@ pub struct Delete {
     /// What the write survives: sync, buffered or none.
     #[arg(long, value_name = "HOW")]
     pub durability: Option<String>,
+    #[command(flatten)]
+    pub family: Family,
+}
+
+#[derive(Debug, Args)]
+pub struct Merge {
+    /// The database directory.
+    pub directory: PathBuf,
+    /// The key.
+    pub key: OsString,
+    /// The operand.
+    pub operand: OsString,
+    /// Takes OPERAND as a number: eight bytes, little-endian, as the operator add_u64 wants it.
+    #[arg(long, conflicts_with = "escaped")]
+    pub number: bool,
+    /// Reads escapes (\\ \t \n \r \xHH) in KEY and OPERAND.
+    #[arg(long)]
+    pub escaped: bool,
+    /// What the write survives: sync, buffered or none.
+    #[arg(long, value_name = "HOW")]
+    pub durability: Option<String>,
+    #[command(flatten)]
+    pub family: Family,
+}
+
+#[derive(Debug, Args)]
+pub struct Families {
+    /// The database directory.
+    pub directory: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct CreateFamily {
+    /// The database directory; the database is created if there is none.
+    pub directory: PathBuf,
+    /// The family's name.
+    pub name: String,
+    /// Options of the family, as in merge_operator=add_u64 or ttl_ms=60000.
+    #[arg(value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct DropFamily {
+    /// The database directory.
+    pub directory: PathBuf,
+    /// The family's name.
+    pub name: String,
 }
 
 #[derive(Debug, Args)]
@@ -129,6 +225,8 @@ pub struct Scan {
     /// Reads escapes (\\ \t \n \r \xHH) in keys.
     #[arg(long)]
     pub escaped: bool,
+    #[command(flatten)]
+    pub family: Family,
 }
 
 /// How the file to load is written.
@@ -168,6 +266,10 @@ pub struct Load {
     /// What each batch survives: sync, buffered or none.
     #[arg(long, value_name = "HOW")]
     pub durability: Option<String>,
+    #[command(flatten)]
+    pub family: Family,
+    #[command(flatten)]
+    pub ttl: Ttl,
 }
 
 #[derive(Debug, Args)]
@@ -176,6 +278,8 @@ pub struct Dump {
     pub directory: PathBuf,
     /// The file to write, which must not exist yet; left out, standard output.
     pub file: Option<PathBuf>,
+    #[command(flatten)]
+    pub family: Family,
 }
 
 #[derive(Debug, Args)]
@@ -206,6 +310,17 @@ pub struct Compact {
     /// Reads escapes (\\ \t \n \r \xHH) in keys.
     #[arg(long)]
     pub escaped: bool,
+    #[command(flatten)]
+    pub family: Family,
+}
+
+#[test]
+fn times_have_units() {
+    let times = ["500ms", "30s", "15m", "12h", "7d", "0s"].map(|text| parse_time(text).unwrap());
+    assert_eq!(times, [500, 30_000, 900_000, 43_200_000, 604_800_000, 0]);
+    for wrong in ["", "5", "s", "-1s", "1.5h", "5 s", "99999999999999999999d", "9999999999999d9"] {
+        assert!(parse_time(wrong).is_err(), "{wrong}");
+    }
 }
 
 #[test]

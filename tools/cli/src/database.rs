@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use esker::{Db, Options};
+use esker::{ColumnFamily, Db, ErrorKind, Options};
 
 use crate::failure::Failure;
 
@@ -27,6 +27,15 @@ pub fn options(pairs: &[String]) -> Result<Options, Failure> {
         options.set(name.trim(), value.trim()).map_err(|e| Failure::usage(e.to_string()))?;
     }
     Ok(options)
+}
+
+/// The family called `name`, or the default one.
+pub fn family(db: &Db, name: Option<&str>) -> Result<ColumnFamily, Failure> {
+    let Some(name) = name else { return Ok(db.default_family()) };
+    db.family(name).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => Failure::failed(format!("{error}; `esker create-family` makes one")),
+        _ => Failure::from(error),
+    })
 }
 
 /// Opens `directory`, runs `work`, closes. A failed close is a failure even when the work went well.

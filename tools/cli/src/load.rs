@@ -7,13 +7,13 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::time::Instant;
 
-use esker::{Db, Options, WriteBatch, WriteOptions};
+use esker::{Db, ErrorKind, FamilyId, FamilyOptions, Options, WriteBatch, WriteOptions};
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
 
 use crate::args::{self, Format};
-use crate::database::{Access, with};
+use crate::database::{Access, family, with};
 use crate::failure::Failure;
-use crate::records::{Columns, Records, detect};
+use crate::records::{Columns, FamilyLine, Record, Records, detect};
 use crate::write::write_options;
 
 /// A batch is written when it holds this many bytes, whatever its number of rows.
@@ -21,7 +21,8 @@ const BATCH_BYTES: usize = 1 << 20;
 
 /// Loads a file.
 pub fn load(arguments: &args::Load, options: Options) -> Result<(), Failure> {
-    let writes = write_options(arguments.durability.as_deref())?;
+    let mut writes = write_options(arguments.durability.as_deref())?;
+    writes.ttl_ms = arguments.ttl.ms;
     let path = &arguments.file;
     let (mut input, size): (Box<dyn BufRead>, Option<u64>) = if path.as_os_str() == "-" {
         (Box::new(BufReader::new(io::stdin())), None)
@@ -46,6 +47,8 @@ pub fn load(arguments: &args::Load, options: Options) -> Result<(), Failure> {
     let mut records = Records::new(input, format, &columns).map_err(named)?;
     with(&arguments.directory, Access::Fill, options, |db| {
         let mut loader = Loader::new(db, &writes, arguments.batch, progress_bar(size));
+        loader.named = arguments.family.name.is_some();
+        loader.family = family(db, arguments.family.name.as_deref())?.id();
         let outcome = loader.run(&mut records);
         loader.bar.finish_and_clear();
         let rows = loader.stored;
@@ -78,6 +81,9 @@ struct Loader<'a> {
     db: &'a Db,
     writes: &'a WriteOptions,
     rows_in_batch: u32,
+    /// Where entries go, and whether the caller said so.
+    family: FamilyId,
+    named: bool,
     batch: WriteBatch,
     bar: ProgressBar,
     start: Instant,
@@ -88,13 +94,21 @@ struct Loader<'a> {
 impl<'a> Loader<'a> {
     fn new(db: &'a Db, writes: &'a WriteOptions, rows_in_batch: u32, bar: ProgressBar) -> Loader<'a> {
         let start = Instant::now();
-        Loader { db, writes, rows_in_batch, batch: WriteBatch::new(), bar, start, stored: 0, bytes: 0 }
+        let (family, batch) = (FamilyId::DEFAULT, WriteBatch::new());
+        Loader { db, writes, rows_in_batch, family, named: false, batch, bar, start, stored: 0, bytes: 0 }
     }
 
     fn run<R: BufRead>(&mut self, records: &mut Records<R>) -> Result<(), String> {
-        while let Some((key, value)) = records.next_record()? {
+        while let Some(record) = records.next_record()? {
+            let (key, value) = match record {
+                Record::Entry(entry) => entry,
+                Record::Family(line) => {
+                    self.enter(&line).map_err(|why| format!("line {}: {why}", records.line()))?;
+                    continue;
+                }
+            };
             self.bytes += (key.len() + value.len()) as u64;
-            self.batch.put(&key, &value).map_err(|e| format!("line {}: {e}", records.line()))?;
+            self.batch.put_in(self.family, &key, &value).map_err(|e| format!("line {}: {e}", records.line()))?;
             if self.batch.count() >= self.rows_in_batch || self.batch.size_bytes() >= BATCH_BYTES {
                 self.store()?;
                 self.bar.set_position(records.position());
@@ -102,6 +116,23 @@ impl<'a> Loader<'a> {
             }
         }
         self.store()
+    }
+
+    /// Goes on in the family of a dump, which is created if it is not there.
+    fn enter(&mut self, line: &FamilyLine) -> Result<(), String> {
+        if self.named {
+            return Err("the dump has families of its own; load it without --cf".to_owned());
+        }
+        let found = self.db.family(&line.name).or_else(|error| match error.kind() {
+            ErrorKind::NotFound => {
+                let mut options = FamilyOptions::default();
+                line.options.iter().try_for_each(|(name, value)| options.set(name, value))?;
+                self.db.create_family(&line.name, &options)
+            }
+            _ => Err(error),
+        });
+        self.family = found.map_err(|error| error.to_string())?.id();
+        Ok(())
     }
 
     fn store(&mut self) -> Result<(), String> {

@@ -9,6 +9,7 @@ mod args;
 mod database;
 mod escape;
 mod failure;
+mod families;
 mod inspect;
 mod load;
 mod read;
@@ -39,6 +40,10 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         Command::Get(get) => read::get(get, options),
         Command::Put(put) => write::put(put, options),
         Command::Delete(delete) => write::delete(delete, options),
+        Command::Merge(merge) => write::merge(merge, options),
+        Command::Families(list) => families::list(list, options),
+        Command::CreateFamily(create) => families::create(create, options),
+        Command::DropFamily(drop) => families::drop_family(drop, options),
         Command::Scan(scan) => read::scan(scan, options),
         Command::Load(load) => load::load(load, options),
         Command::Dump(dump) => read::dump(dump, options),

@@ -7,8 +7,12 @@
 //! # esker dump 1
 //! key→value
 //! with tab\t→\xff
-//! # end of dump: 2 entries
+//! # family→users→merge_operator=append
+//! key of that family→value
+//! # end of dump: 3 entries
 //! ```
+//! Entries belong to the family named above them, which is made with those options if it is not there; before the first such
+//! line to the family that is loaded into.
 
 use std::io::{BufRead, Read};
 
@@ -20,9 +24,24 @@ use crate::escape::{escape, unescape};
 /// The first line of a dump.
 pub const DUMP_OPENING: &str = "# esker dump 1";
 
+/// What the line that opens a family begins with.
+const DUMP_FAMILY: &str = "# family";
+
 /// The last line of a dump.
 pub fn dump_closing(entries: u64) -> String {
     format!("# end of dump: {entries} entries\n")
+}
+
+/// Appends the line that opens a family of a dump.
+pub fn dump_family(name: &str, options: &[(&str, String)], out: &mut String) {
+    out.push_str(DUMP_FAMILY);
+    out.push('\t');
+    escape(name.as_bytes(), out);
+    for (option, value) in options {
+        out.push('\t');
+        escape(format!("{option}={value}").as_bytes(), out);
+    }
+    out.push('\n');
 }
 
 /// Appends one line of a dump. A key that starts with `#` is escaped there, so that only frame lines start with one.
@@ -42,6 +61,22 @@ pub fn dump_line(key: &[u8], value: &[u8], out: &mut String) {
 
 /// A key and its value.
 pub type Entry = (Vec<u8>, Vec<u8>);
+
+/// What a file holds, piece by piece.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Record {
+    Entry(Entry),
+    /// What follows belongs to this family.
+    Family(FamilyLine),
+}
+
+/// The line of a dump that opens a family.
+#[derive(Debug, PartialEq, Eq)]
+pub struct FamilyLine {
+    pub name: String,
+    /// Names and values.
+    pub options: Vec<(String, String)>,
+}
 
 /// Which columns make the key and the value.
 #[derive(Debug, Clone)]
@@ -119,8 +154,8 @@ impl<R: BufRead> Records<R> {
         self.row.position().map_or(0, csv::Position::line)
     }
 
-    /// The next key and value; `None` at the end. An error says what is wrong with which line.
-    pub fn next_record(&mut self) -> Result<Option<Entry>, String> {
+    /// The next entry or family; `None` at the end. An error says what is wrong with which line.
+    pub fn next_record(&mut self) -> Result<Option<Record>, String> {
         if !self.rows.read_byte_record(&mut self.row).map_err(|e| e.to_string())? {
             return match self.dump {
                 Some((entries, false)) => {
@@ -129,8 +164,12 @@ impl<R: BufRead> Records<R> {
                 _ => Ok(None),
             };
         }
-        let entry = if self.dump.is_some() { self.dump_entry() } else { self.table_entry().map(Some) };
-        entry.map_err(|why| format!("line {}: {why}", self.line()))
+        let record = if self.dump.is_some() {
+            self.dump_record()
+        } else {
+            self.table_entry().map(|entry| Some(Record::Entry(entry)))
+        };
+        record.map_err(|why| format!("line {}: {why}", self.line()))
     }
 
     fn table_entry(&mut self) -> Result<Entry, String> {
@@ -150,10 +189,13 @@ impl<R: BufRead> Records<R> {
         Ok((key, self.joined.clone()))
     }
 
-    fn dump_entry(&mut self) -> Result<Option<Entry>, String> {
+    fn dump_record(&mut self) -> Result<Option<Record>, String> {
         let (entries, closed) = self.dump.unwrap_or_default();
         if closed {
             return Err("the dump goes on after its last line".to_owned());
+        }
+        if &self.row[0] == DUMP_FAMILY.as_bytes() {
+            return family_line(&self.row).map(|line| Some(Record::Family(line)));
         }
         if self.row.len() == 1 && self.row[0].starts_with(b"#") {
             let line = String::from_utf8_lossy(&self.row[0]).into_owned();
@@ -167,8 +209,20 @@ impl<R: BufRead> Records<R> {
             return Err(format!("{} columns where a dump has 2", self.row.len()));
         }
         self.dump = Some((entries + 1, false));
-        Ok(Some((unescape(&self.row[0])?, unescape(&self.row[1])?)))
+        Ok(Some(Record::Entry((unescape(&self.row[0])?, unescape(&self.row[1])?))))
     }
+}
+
+fn family_line(row: &ByteRecord) -> Result<FamilyLine, String> {
+    let text = |bytes: &[u8]| String::from_utf8(unescape(bytes)?).map_err(|_| "a name that is not UTF-8".to_owned());
+    let mut texts = row.iter().skip(1).map(text);
+    let name = texts.next().ok_or("a family without a name")??;
+    let option = |text: Result<String, String>| {
+        let text = text?;
+        let (name, value) = text.split_once('=').ok_or_else(|| format!("\"{text}\" is no NAME=VALUE"))?;
+        Ok((name.to_owned(), value.to_owned()))
+    };
+    Ok(FamilyLine { name, options: texts.map(option).collect::<Result<_, String>>()? })
 }
 
 fn field<'a>(row: &'a ByteRecord, column: Column, what: &str) -> Result<&'a [u8], String> {
@@ -206,8 +260,11 @@ mod tests {
         let columns = Columns { header, key: key.to_owned(), value: value.to_owned() };
         let mut records = Records::new(text.as_bytes(), format, &columns)?;
         let mut entries = Vec::new();
-        while let Some((key, value)) = records.next_record()? {
-            entries.push(format!("{}={}", key.escape_ascii(), value.escape_ascii()));
+        while let Some(record) = records.next_record()? {
+            entries.push(match record {
+                Record::Entry((key, value)) => format!("{}={}", key.escape_ascii(), value.escape_ascii()),
+                Record::Family(family) => format!("{family:?}"),
+            });
         }
         Ok(entries)
     }
@@ -259,5 +316,28 @@ mod tests {
         assert!(refused(&format!("{text}a\tb\n")).contains("goes on"));
         assert!(refused(&format!("{DUMP_OPENING}\na\\q\tb\n")).contains("line 2: unknown escape"));
         assert!(refused("a\tb\n").contains("opens with"));
+    }
+    #[test]
+    fn families_of_a_dump_come_back_with_their_options() {
+        let mut text = format!("{DUMP_OPENING}\n");
+        dump_line(b"# family", b"is an entry", &mut text);
+        dump_family("a\tb", &[("merge_operator", "append(\t=)".to_owned())], &mut text);
+        dump_line(b"k", b"v", &mut text);
+        text.push_str(&dump_closing(2));
+        let mut records = Records::new(
+            text.as_bytes(),
+            Format::Dump,
+            &Columns { header: false, key: String::new(), value: String::new() },
+        )
+        .unwrap();
+        let mut next = || records.next_record().unwrap();
+        assert_eq!(next(), Some(Record::Entry((b"# family".to_vec(), b"is an entry".to_vec()))));
+        let options = vec![("merge_operator".to_owned(), "append(\t=)".to_owned())];
+        assert_eq!(next(), Some(Record::Family(FamilyLine { name: "a\tb".to_owned(), options })));
+        assert_eq!(next(), Some(Record::Entry((b"k".to_vec(), b"v".to_vec()))));
+        assert_eq!(next(), None);
+        for wrong in ["# family\n", "# family\tx\ty\n", "# family\t\\xff\n"] {
+            assert!(read(&format!("{DUMP_OPENING}\n{wrong}"), Format::Dump, false, "1", "2").is_err(), "{wrong}");
+        }
     }
 }

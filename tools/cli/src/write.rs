@@ -1,11 +1,11 @@
-//! `put`, `delete` and `compact`: changes, acknowledged when the command ends well.
+//! `put`, `merge`, `delete` and `compact`: changes, acknowledged when the command ends well.
 
 use std::io::{self, Read as _};
 
 use esker::{Durability, Options, WriteOptions};
 
 use crate::args;
-use crate::database::{Access, with};
+use crate::database::{Access, family, with};
 use crate::escape::argument;
 use crate::failure::Failure;
 
@@ -29,20 +29,43 @@ pub fn put(arguments: &args::Put, options: Options) -> Result<(), Failure> {
             bytes
         }
     };
+    let mut writes = write_options(arguments.durability.as_deref())?;
+    writes.ttl_ms = arguments.ttl.ms;
+    with(&arguments.directory, Access::Fill, options, |db| {
+        Ok(db.put_in(&family(db, arguments.family.name.as_deref())?, &key, &value, &writes)?)
+    })
+}
+
+/// Merges one operand.
+pub fn merge(arguments: &args::Merge, options: Options) -> Result<(), Failure> {
+    let key = argument(&arguments.key, arguments.escaped)?;
+    let operand = if arguments.number {
+        let number = arguments.operand.to_str().and_then(|text| text.parse::<u64>().ok());
+        let number =
+            number.ok_or_else(|| Failure::usage("--number takes a whole number from 0 to 18446744073709551615"))?;
+        number.to_le_bytes().to_vec()
+    } else {
+        argument(&arguments.operand, arguments.escaped)?
+    };
     let writes = write_options(arguments.durability.as_deref())?;
-    with(&arguments.directory, Access::Fill, options, |db| Ok(db.put_with(&key, &value, &writes)?))
+    with(&arguments.directory, Access::Fill, options, |db| {
+        Ok(db.merge_in(&family(db, arguments.family.name.as_deref())?, &key, &operand, &writes)?)
+    })
 }
 
 /// Deletes a key or a range.
 pub fn delete(arguments: &args::Delete, options: Options) -> Result<(), Failure> {
     let writes = write_options(arguments.durability.as_deref())?;
     let escaped = arguments.escaped;
-    with(&arguments.directory, Access::Change, options, |db| match (&arguments.key, &arguments.from, &arguments.to) {
-        (Some(key), _, _) => Ok(db.delete_with(argument(key, escaped)?, &writes)?),
-        (None, Some(from), Some(to)) => {
-            Ok(db.delete_range_with(argument(from, escaped)?, argument(to, escaped)?, &writes)?)
+    with(&arguments.directory, Access::Change, options, |db| {
+        let family = family(db, arguments.family.name.as_deref())?;
+        match (&arguments.key, &arguments.from, &arguments.to) {
+            (Some(key), _, _) => Ok(db.delete_in(&family, argument(key, escaped)?, &writes)?),
+            (None, Some(from), Some(to)) => {
+                Ok(db.delete_range_in(&family, argument(from, escaped)?, argument(to, escaped)?, &writes)?)
+            }
+            _ => Err(Failure::usage("give a key, or --from and --to")),
         }
-        _ => Err(Failure::usage("give a key, or --from and --to")),
     })
 }
 
@@ -52,7 +75,8 @@ pub fn compact(arguments: &args::Compact, options: Options) -> Result<(), Failur
         |text: &Option<std::ffi::OsString>| text.as_deref().map(|key| argument(key, arguments.escaped)).transpose();
     let (from, to) = (bound(&arguments.from)?, bound(&arguments.to)?);
     with(&arguments.directory, Access::Change, options, |db| {
-        db.flush()?;
-        Ok(db.compact_range(from.as_deref(), to.as_deref())?)
+        let family = family(db, arguments.family.name.as_deref())?;
+        db.flush_family(&family)?;
+        Ok(db.compact_range_in(&family, from.as_deref(), to.as_deref())?)
     })
 }

@@ -80,6 +80,15 @@ impl Ran {
     }
 }
 
+impl Ran {
+    /// The argument parser refused it with `part`.
+    #[track_caller]
+    fn fails_usage(&self, part: &str) {
+        assert_eq!(self.code(), 2, "{}", self.err());
+        assert!(self.err().contains(part), "{}", self.err());
+    }
+}
+
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
@@ -288,4 +297,86 @@ fn a_reader_that_has_seen_enough_is_no_failure() {
     drop(child.stdout.take()); // `| head` that is gone already
     let ran = Ran(child.wait_with_output().unwrap());
     assert_eq!((ran.code(), ran.err()), (0, String::new()));
+}
+
+#[test]
+fn families_are_made_filled_listed_and_dropped() {
+    let scratch = Scratch::new();
+    scratch.run("put", &["k", "of the default family"]).ok();
+    scratch
+        .run("put", &["k", "v", "--cf", "users"])
+        .fails(3, "no column family \"users\"; `esker create-family` makes one");
+    scratch.run("create-family", &["users"]).ok();
+    scratch.run("create-family", &["sums", "merge_operator=add_u64", "ttl_ms=3600000"]).ok();
+    scratch.run("create-family", &["users"]).fails(3, "already");
+    scratch.run("create-family", &["x", "merge_oprator=max"]).fails(2, "merge_operator");
+    scratch.run("create-family", &["x", "ttl_ms"]).fails(2, "write NAME=VALUE");
+    let listed = scratch.run("families", &[]).ok();
+    assert_eq!(listed, "default\nusers\nsums\tmerge_operator=add_u64\tttl_ms=3600000\n");
+
+    let file = scratch.file("in.tsv", "a\t1\nb\t2\nc\t3\n");
+    scratch.run("load", &[text(&file), "--cf", "users"]).ok();
+    scratch.run("put", &["d", "4", "--cf", "users"]).ok();
+    scratch.run("delete", &["a", "--cf", "users"]).ok();
+    scratch.run("delete", &["--from", "c", "--to", "d", "--cf", "users"]).ok();
+    scratch.run("compact", &["--cf", "users"]).ok();
+    assert_eq!(scratch.run("scan", &["--cf", "users"]).ok(), "b\t2\nd\t4\n");
+    assert_eq!(scratch.run("get", &["b", "--cf", "users"]).ok(), "2\n");
+    assert_eq!(scratch.run("scan", &[]).ok(), "k\tof the default family\n");
+
+    scratch.run("drop-family", &["users"]).ok();
+    scratch.run("scan", &["--cf", "users"]).fails(3, "no column family");
+    scratch.run("drop-family", &["default"]).fails(3, "cannot be dropped");
+}
+
+#[test]
+fn merges_count_and_append() {
+    let scratch = Scratch::new();
+    scratch.run("create-family", &["sums", "merge_operator=add_u64"]).ok();
+    for operand in ["40", "2"] {
+        scratch.run("merge", &["n", operand, "--number", "--cf", "sums"]).ok();
+    }
+    assert_eq!(scratch.run("get", &["n", "--number", "--cf", "sums"]).ok(), "42\n");
+    assert_eq!(scratch.run("get", &["n", "--hex", "--cf", "sums"]).ok(), "2a00000000000000\n");
+    scratch.run("merge", &["n", "many", "--cf", "sums"]).fails(3, "add_u64");
+    scratch.run("merge", &["n", "many", "--number", "--cf", "sums"]).fails(2, "whole number");
+    scratch.run("merge", &["n", "1"]).fails(3, "merge operator");
+    scratch.run("put", &["text", "short"]).ok();
+    scratch.run("get", &["text", "--number"]).fails(3, "5 bytes");
+}
+
+#[test]
+fn what_has_a_time_to_live_expires() {
+    let scratch = Scratch::new();
+    scratch.run("put", &["soon", "v", "--ttl", "1ms"]).ok();
+    scratch.run("put", &["later", "v", "--ttl", "1h"]).ok();
+    scratch.run("put", &["never", "v", "--ttl", "0s"]).ok();
+    std::thread::sleep(std::time::Duration::from_millis(5));
+    assert_eq!(scratch.run("scan", &["--keys-only"]).ok(), "later\nnever\n");
+    scratch.run("put", &["k", "v", "--ttl", "soon"]).fails_usage("ms, s, m, h or d");
+}
+
+#[test]
+fn a_dump_of_all_families_loads_back_exactly() {
+    let scratch = Scratch::new();
+    scratch.run("put", &["k", "default"]).ok();
+    scratch.run("create-family", &["empty"]).ok();
+    scratch.run("create-family", &["lists", "merge_operator=append(, )"]).ok();
+    scratch.run("merge", &["l", "a", "--cf", "lists"]).ok();
+    scratch.run("merge", &["l", "b", "--cf", "lists"]).ok();
+    let dump = scratch.run("dump", &[]).ok();
+    let families = "# family\tempty\n# family\tlists\tmerge_operator=append(, )\nl\ta, b\n";
+    assert_eq!(dump, format!("# esker dump 1\nk\tdefault\n{families}# end of dump: 2 entries\n"));
+    let file = scratch.file("all.dump", &dump);
+    let one = scratch.file("one.dump", &scratch.run("dump", &["--cf", "lists"]).ok());
+
+    let copy = Scratch::new();
+    copy.run("load", &[text(&file)]).ok();
+    assert_eq!(copy.run("dump", &[]).ok(), dump);
+    assert_eq!(copy.run("families", &[]).ok(), scratch.run("families", &[]).ok());
+    copy.run("load", &[text(&file)]).ok();
+    assert_eq!(copy.run("dump", &[]).ok(), dump, "loading twice is harmless");
+    copy.run("load", &[text(&file), "--cf", "empty"]).fails(3, "line 3: the dump has families of its own");
+    copy.run("load", &[text(&one), "--cf", "empty"]).ok();
+    assert_eq!(copy.run("get", &["l", "--cf", "empty"]).ok(), "a, b\n");
 }
