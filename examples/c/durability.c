@@ -8,17 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void must(esker_status status, esker_error *error) {
+static void must(esker_status status, esker_error **error) {
     if (status == ESKER_OK) return;
-    fprintf(stderr, "%s: %s\n", esker_status_name(status), esker_error_message(error));
-    esker_error_free(error);
+    fprintf(stderr, "%s: %s\n", esker_status_name(status), error != NULL ? esker_error_message(*error) : "");
     exit(1);
 }
 
 static void put(esker_db *db, const char *key, const char *value, const esker_write_options *options) {
     esker_error *error = NULL;
     must(esker_put(db, NULL, (const uint8_t *)key, strlen(key), (const uint8_t *)value, strlen(value), options, &error),
-         error);
+         &error);
 }
 
 int main(int argc, char **argv) {
@@ -27,8 +26,8 @@ int main(int argc, char **argv) {
     esker_options *options = esker_options_new();
 
     /* One number for memory; everything else has defaults for most programs. */
-    must(esker_options_set(options, "memory_budget", "64MiB", &error), error);
-    must(esker_open(argc > 1 ? argv[1] : "data", options, &db, &error), error);
+    must(esker_options_set(options, "memory_budget", "64MiB", &error), &error);
+    must(esker_open(argc > 1 ? argv[1] : "data", options, &db, &error), &error);
     esker_options_free(options);
 
     /* The default: survives the death of this process, also by kill -9. A power cut may take the last moments. */
@@ -46,14 +45,14 @@ int main(int argc, char **argv) {
         snprintf(key, sizeof key, "measurement/%04d", i);
         put(db, key, "20.5", NULL);
     }
-    must(esker_sync(db, &error), error);
+    must(esker_sync(db, &error), &error);
 
     /* Numbers about the database, for people; "json" and "prometheus" are for programs. */
     esker_value *stats = NULL;
-    must(esker_stats(db, "text", &stats, &error), error);
+    must(esker_stats(db, "text", &stats, &error), &error);
     printf("%s\n", (const char *)esker_value_data(stats, NULL));
     esker_value_free(stats);
 
-    must(esker_close(db, &error), error);
+    must(esker_close(db, &error), &error);
     return 0;
 }

@@ -10,10 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void must(esker_status status, esker_error *error) {
+static void must(esker_status status, esker_error **error) {
     if (status == ESKER_OK) return;
-    fprintf(stderr, "%s: %s\n", esker_status_name(status), esker_error_message(error));
-    esker_error_free(error);
+    fprintf(stderr, "%s: %s\n", esker_status_name(status), error != NULL ? esker_error_message(*error) : "");
     exit(1);
 }
 
@@ -39,7 +38,7 @@ int main(int argc, char **argv) {
     esker_error *error = NULL;
     esker_db *db = NULL;
     esker_iter *iter = NULL;
-    must(esker_open(argc > 1 ? argv[1] : "squares", NULL, &db, &error), error);
+    must(esker_open(argc > 1 ? argv[1] : "squares", NULL, &db, &error), &error);
 
     for (uint64_t i = 0; i < 10000; i++) {
         char key[16], value[32];
@@ -47,18 +46,18 @@ int main(int argc, char **argv) {
         int value_len = snprintf(value, sizeof value, "%llu", (unsigned long long)(i * i));
         must(esker_put(db, NULL, (const uint8_t *)key, (size_t)key_len, (const uint8_t *)value, (size_t)value_len, NULL,
                        &error),
-             error);
+             &error);
     }
 
     size_t cap = 1 << 16, bytes = 0, entries = 0, count = 0;
     uint8_t *buf = malloc(cap);
     uint64_t total = 0;
     if (buf == NULL) return 1;
-    must(esker_iter_new(db, NULL, NULL, &iter, &error), error);
+    must(esker_iter_new(db, NULL, NULL, &iter, &error), &error);
     must(esker_iter_seek_to_first(iter), NULL);
     do {
         /* An entry larger than the buffer would be ESKER_BUFFER_TOO_SMALL, with the size it needs in `bytes`. */
-        must(esker_iter_next_many(iter, buf, cap, SIZE_MAX, &bytes, &entries, &error), error);
+        must(esker_iter_next_many(iter, buf, cap, SIZE_MAX, &bytes, &entries, &error), &error);
         total += sum(buf, entries);
         count += entries;
     } while (entries > 0);
@@ -66,6 +65,6 @@ int main(int argc, char **argv) {
 
     free(buf);
     esker_iter_free(iter);
-    must(esker_close(db, &error), error);
+    must(esker_close(db, &error), &error);
     return 0;
 }

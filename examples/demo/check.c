@@ -18,13 +18,13 @@ static void fail(const char *what, uint64_t entry)
     exit(1);
 }
 
-static void must(esker_status status, esker_error *error, const char *what)
+/* The place of the error, not the error: arguments are evaluated in any order, and the call is one of them. */
+static void must(esker_status status, esker_error **error, const char *what)
 {
     if (status == ESKER_OK)
         return;
     fprintf(stderr, "check (C): %s: %s: %s\n", what, esker_status_name(status),
-            error ? esker_error_message(error) : "no details");
-    esker_error_free(error);
+            error != NULL && *error != NULL ? esker_error_message(*error) : "no details");
     exit(1);
 }
 
@@ -70,7 +70,7 @@ static uint64_t check_gets(const esker_db *db, const uint8_t *expected, size_t l
         esker_status status = esker_get_into(db, NULL, key, key_len, NULL, buffer, cap, &got, &error);
         if (status == ESKER_NOT_FOUND)
             fail("a key is missing", entries);
-        must(status, error, "get");
+        must(status, &error, "get");
         if (got != value_len || memcmp(buffer, value, got) != 0)
             fail("a wrong value", entries);
         at += 8 + (size_t)key_len + value_len;
@@ -87,7 +87,7 @@ static uint64_t check_scan(const esker_db *db, const uint8_t *expected, size_t l
     size_t cap = 1 << 20, at = 0, count = 0, size = 0;
     uint64_t entries = 0;
     uint8_t *buffer = malloc(cap);
-    must(esker_iter_new(db, NULL, NULL, &iter, &error), error, "iterator");
+    must(esker_iter_new(db, NULL, NULL, &iter, &error), &error, "iterator");
     must(esker_iter_seek_to_first(iter), NULL, "seek");
     for (;;) {
         esker_status status = esker_iter_next_many(iter, buffer, cap, SIZE_MAX, &size, &count, &error);
@@ -99,7 +99,7 @@ static uint64_t check_scan(const esker_db *db, const uint8_t *expected, size_t l
                 abort();
             continue;
         }
-        must(status, error, "next_many");
+        must(status, &error, "next_many");
         if (count == 0)
             break;
         if (at + size > len)
@@ -127,11 +127,11 @@ int main(int argc, char **argv)
     esker_error *error = NULL;
     esker_db *db = NULL;
     esker_options *options = esker_options_new();
-    must(esker_options_set(options, "read_only", "true", &error), error, "option");
-    must(esker_open(argv[1], options, &db, &error), error, "open");
+    must(esker_options_set(options, "read_only", "true", &error), &error, "option");
+    must(esker_open(argv[1], options, &db, &error), &error, "open");
     esker_options_free(options);
     uint64_t got = check_gets(db, expected, len), scanned = check_scan(db, expected, len);
-    must(esker_close(db, &error), error, "close");
+    must(esker_close(db, &error), &error, "close");
     free(expected);
     printf("%llu gets, %llu entries scanned in chunks\n", (unsigned long long)got, (unsigned long long)scanned);
     return 0;

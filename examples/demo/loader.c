@@ -20,13 +20,13 @@
 static const uint8_t *bytes(const char *text) { return (const uint8_t *)text; }
 
 /* Ends the program if a call failed, with what the library says about it. */
-static void must(esker_status status, esker_error *error, const char *what)
+/* The place of the error, not the error: arguments are evaluated in any order, and the call is one of them. */
+static void must(esker_status status, esker_error **error, const char *what)
 {
     if (status == ESKER_OK)
         return;
     fprintf(stderr, "loader: %s: %s: %s\n", what, esker_status_name(status),
-            error ? esker_error_message(error) : "no details");
-    esker_error_free(error);
+            error != NULL && *error != NULL ? esker_error_message(*error) : "no details");
     exit(1);
 }
 
@@ -52,7 +52,7 @@ static void append(struct text *text, const char *more, size_t len)
 static void put(esker_batch *batch, const struct text *key, const char *value, size_t len)
 {
     esker_error *error = NULL;
-    must(esker_batch_put(batch, NULL, bytes(key->at), key->len, bytes(value), len, &error), error, "batch put");
+    must(esker_batch_put(batch, NULL, bytes(key->at), key->len, bytes(value), len, &error), &error, "batch put");
 }
 
 static int is_word(unsigned char c)
@@ -108,7 +108,7 @@ static void commit(const esker_db *db, esker_batch *batch, unsigned long long ro
     key.len = 0;
     append(&key, "meta/rows", 9);
     put(batch, &key, count, (size_t)snprintf(count, sizeof count, "%llu", rows));
-    must(esker_write(db, batch, NULL, &error), error, "write");
+    must(esker_write(db, batch, NULL, &error), &error, "write");
     esker_batch_clear(batch);
     printf("acknowledged %llu\n", rows);
     fflush(stdout);
@@ -123,7 +123,7 @@ static unsigned long long rows_found(const esker_db *db)
     esker_status status = esker_get_into(db, NULL, bytes("meta/rows"), 9, NULL, count, sizeof count - 1, &len, &error);
     if (status == ESKER_NOT_FOUND)
         return 0;
-    must(status, error, "get meta/rows");
+    must(status, &error, "get meta/rows");
     return strtoull((const char *)count, NULL, 10);
 }
 
@@ -139,9 +139,9 @@ static esker_db *open_database(const char *directory, char **settings)
             exit(2);
         }
         *equals = '\0';
-        must(esker_options_set(options, *settings, equals + 1, &error), error, "option");
+        must(esker_options_set(options, *settings, equals + 1, &error), &error, "option");
     }
-    must(esker_open(directory, options, &db, &error), error, "open");
+    must(esker_open(directory, options, &db, &error), &error, "open");
     esker_options_free(options);
     return db;
 }
@@ -180,7 +180,7 @@ int main(int argc, char **argv)
     if (rows > committed)
         commit(db, batch, rows);
     esker_error *error = NULL;
-    must(esker_close(db, &error), error, "close");
+    must(esker_close(db, &error), &error, "close");
     esker_batch_free(batch);
     free(line);
     fclose(file);

@@ -25,7 +25,8 @@
 #define CHECK_STATUS(status, call)                                                                                     \
     do {                                                                                                               \
         esker_error *error = NULL;                                                                                     \
-        xtest_status(__FILE__, __LINE__, #call, (status), (call), error);                                              \
+        esker_status xtest_got = (call); /* before `error` is looked at: arguments have no order */                    \
+        xtest_status(__FILE__, __LINE__, #call, (status), xtest_got, error);                                           \
     } while (0)
 
 #define CHECK_OK(call) CHECK_STATUS(ESKER_OK, call)

@@ -3,9 +3,11 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
-use crate::support::{Compiler, library, root, scratch, succeed};
+use crate::support::{Compiler, finish, library, root, scratch, succeed};
 
 /// Compiles and runs a program on an empty directory; what it printed.
 fn run(path: &str) -> String {
@@ -25,7 +27,7 @@ fn run_by(compiler: &Compiler, path: &str) -> String {
 }
 
 const EXAMPLES: &[&str] =
-    &["c/durability.c", "c/export.c", "c/hello.c", "c/phonebook.c", "cpp/hello.cpp", "cpp/phonebook.cpp"];
+    &["c/durability.c", "c/export.c", "c/hello.c", "c/jobs.c", "c/phonebook.c", "cpp/hello.cpp", "cpp/phonebook.cpp"];
 
 #[test]
 fn hello_greets() {
@@ -56,6 +58,46 @@ fn the_durability_example_shows_statistics() {
 fn the_export_reads_everything() {
     let sum: u64 = (0..10_000).map(|n| n * n).sum();
     assert_eq!(run("examples/c/export.c"), format!("10000 entries, sum {sum}\n"));
+}
+
+#[test]
+fn the_job_queue_does_every_job_once() {
+    let counts = "20 jobs added, 20 done, 20 of them exactly once; 3 tries in vain\n";
+    assert_eq!(run("examples/c/jobs.c"), counts);
+}
+
+/// kill -9 at any moment: what was claimed is claimed again when its lease is over, what was finished stays so.
+#[test]
+fn the_job_queue_survives_kills() {
+    let scratch = scratch("jobs");
+    let (program, data) = (scratch.path().join("jobs"), scratch.path().join("data"));
+    Compiler::c("c99").build(&root().join("examples/c/jobs.c"), &program, library());
+    let mut killed = 0;
+    for life in 1..30 {
+        let mut child = Command::new(&program).arg(&data).arg("700").stdout(Stdio::null()).spawn().unwrap();
+        thread::sleep(Duration::from_millis(life * 2));
+        child.kill().unwrap();
+        killed += u32::from(!child.wait().unwrap().success());
+    }
+    assert!(killed > 5, "it was through too soon: {killed} kills hit it");
+    let counts = "700 jobs added, 700 done, 700 of them exactly once; 100 tries in vain\n";
+    assert_eq!(succeed(Command::new(&program).arg(&data)), counts);
+    assert_eq!(succeed(Command::new(&program).arg(&data)), counts, "and again nothing is left to do");
+}
+
+/// An argument is evaluated before or after the one next to it: a message that is fetched beside the call may come too early.
+#[test]
+fn the_examples_say_what_failed() {
+    let scratch = scratch("failing");
+    let file = scratch.path().join("a file");
+    fs::write(&file, "not a directory").unwrap();
+    for example in EXAMPLES.iter().filter(|example| example.starts_with("c/")) {
+        let program = scratch.path().join("program");
+        Compiler::c("c99").build(&root().join("examples").join(example), &program, library());
+        let output = finish(Command::new(&program).arg(&file));
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && said.contains("a file"), "{example}: {said}");
+    }
 }
 
 #[test]
