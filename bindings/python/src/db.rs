@@ -163,6 +163,11 @@ impl Db {
         guarded(py, || self.db.latest_seqno())
     }
 
+    /// One of the statistics by name, as text.
+    fn property(&self, py: Python<'_>, name: &str) -> PyResult<String> {
+        guarded(py, || self.db.property(name))
+    }
+
     /// Numbers about the database: a dict, or text in the format asked for.
     #[pyo3(signature = (*, format = None))]
     fn stats<'py>(&self, py: Python<'py>, format: Option<&str>) -> PyResult<Bound<'py, PyAny>> {

@@ -203,6 +203,19 @@ impl Tree {
         interruptible(py, move || db.compact_range_in(&family, start.as_deref(), stop.as_deref()))
     }
 
+    /// About how many bytes of tables the keys from `start` up to `stop` take.
+    #[pyo3(signature = (start = None, stop = None))]
+    fn approximate_size(
+        &self,
+        py: Python<'_>,
+        start: Option<&Bound<'_, PyAny>>,
+        stop: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<u64> {
+        let (start, stop) = (Bytes::owned(start)?, Bytes::owned(stop)?);
+        let (db, family) = (Arc::clone(&self.db), self.family.clone());
+        interruptible(py, move || db.approximate_size_in(&family, start.as_deref(), stop.as_deref()))
+    }
+
     fn as_dict<'py>(slf: Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         slf.py().import("esker._mapping")?.getattr("DictView")?.call1((slf,))
     }

@@ -124,6 +124,9 @@ def test_families(path: Path) -> None:
             assert len(more) == 4 and [key async for key in users] == [b"k", b"l"]
             await users.flush()
             await users.compact()
+            assert await users.approximate_size() > 0
+            assert await users.approximate_size(b"zzz") == 0
+            assert await db.property("latest_seqno") == str(db.latest_seqno)
             await db.drop_column_family(users)
             assert users.dropped and "users" in repr(users)
             await db.column_family("logs", create=True)

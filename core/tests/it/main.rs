@@ -17,6 +17,7 @@ mod merges;
 mod model;
 mod no_space;
 mod own_writes;
+mod parity;
 mod regressions;
 mod support;
 mod threads;

@@ -321,6 +321,16 @@ class Tree:
         >>> db.compact()
         >>> db.compact(b"user/", b"user0")
         """
+    def approximate_size(self, start: Buffer | None = None, stop: Buffer | None = None) -> int:
+        """About how many bytes the keys from `start` up to `stop` take in tables; what is still in memory does not count.
+
+        >>> db[b"k"] = b"v"
+        >>> db.flush()
+        >>> db.approximate_size() > 0
+        True
+        >>> db.approximate_size(b"zzz")
+        0
+        """
     def as_dict(self) -> DictView:
         """A `MutableMapping` over the database, for code that wants one. Its ``len()`` walks all keys.
 
@@ -385,6 +395,13 @@ class Db(Tree):
         """The number of the last write that readers see. Numbers grow with every write; a snapshot has that of its moment.
 
         >>> db.latest_seqno == db.snapshot().seqno
+        True
+        """
+    def property(self, name: str) -> str:
+        """One of the statistics by name, as text; rows, such as `levels`, are JSON. An unknown name is an
+        `InvalidArgumentError` that offers the nearest.
+
+        >>> db.property("latest_seqno") == str(db.latest_seqno)
         True
         """
     def column_family(

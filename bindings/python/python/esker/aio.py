@@ -154,6 +154,9 @@ class Tree(_Reader):
     async def snapshot(self) -> Snapshot:
         return Snapshot(await _run(self._executor, self._tree.snapshot), self._executor)
 
+    async def approximate_size(self, start: Buffer | None = None, stop: Buffer | None = None) -> int:
+        return await _run(self._executor, lambda: self._tree.approximate_size(start, stop))
+
     async def compact(self, start: Buffer | None = None, stop: Buffer | None = None) -> None:
         await _run(self._executor, lambda: self._tree.compact(start, stop))
 
@@ -187,6 +190,9 @@ class Db(Tree):
     @property
     def latest_seqno(self) -> int:
         return self.blocking.latest_seqno
+
+    async def property(self, name: str) -> str:
+        return await _run(self._executor, lambda: self.blocking.property(name))
 
     async def column_family(self, name: str, *, create: bool = False, **options: Any) -> ColumnFamily:
         call = functools.partial(self.blocking.column_family, name, create=create, **options)
