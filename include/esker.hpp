@@ -32,6 +32,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
+#include <functional>
 #include <iterator>
 #include <memory>
 #include <new>
@@ -186,9 +188,97 @@ private:
 
 } // namespace detail
 
+/** Compares two keys: below 0, 0 only for equal bytes, above 0. Must not throw, and must not call Esker. */
+using Comparator = std::function<int(std::string_view a, std::string_view b)>;
+/** What operands, oldest first, make of a base, if there is one. What it throws is the error of the read. */
+using FullMerge = std::function<std::string(std::string_view key, std::optional<std::string_view> base,
+                                            const std::vector<std::string_view> &operands)>;
+/** One operand that does what `older` and then `newer` do; nothing if there is none. */
+using PartialMerge =
+    std::function<std::optional<std::string>(std::string_view key, std::string_view older, std::string_view newer)>;
+
+namespace detail {
+
+/** A merge operator as the callbacks of C see it. */
+struct Operator {
+    FullMerge full;
+    PartialMerge partial;
+};
+
+template <class T> void destroy(void *userdata) noexcept { delete static_cast<T *>(userdata); }
+
+inline std::int32_t compare(void *userdata, const std::uint8_t *a, std::size_t a_len, const std::uint8_t *b,
+                            std::size_t b_len) noexcept {
+    return (*static_cast<Comparator *>(userdata))(view(a, a_len), view(b, b_len));
+}
+
+/** Says what `merge()` returns, or why it threw. */
+template <class Merge> void answer(esker_merge_result *result, Merge merge) noexcept {
+    try {
+        std::optional<std::string> merged = merge();
+        if (merged) esker_merge_result_set(result, bytes(*merged), merged->size());
+    } catch (const std::exception &error) {
+        esker_merge_result_fail(result, error.what());
+    } catch (...) {
+        esker_merge_result_fail(result, "it threw what is no std::exception");
+    }
+}
+
+inline void full_merge(void *userdata, const std::uint8_t *key, std::size_t key_len, const std::uint8_t *base,
+                       std::size_t base_len, std::size_t n, const std::uint8_t *const *operands,
+                       const std::size_t *operand_lens, esker_merge_result *result) noexcept {
+    answer(result, [&]() -> std::optional<std::string> {
+        std::vector<std::string_view> views;
+        for (std::size_t i = 0; i < n; i++) views.push_back(view(operands[i], operand_lens[i]));
+        std::optional<std::string_view> below;
+        if (base != nullptr) below = view(base, base_len);
+        return static_cast<Operator *>(userdata)->full(view(key, key_len), below, views);
+    });
+}
+
+inline void partial_merge(void *userdata, const std::uint8_t *key, std::size_t key_len, const std::uint8_t *older,
+                          std::size_t older_len, const std::uint8_t *newer, std::size_t newer_len,
+                          esker_merge_result *result) noexcept {
+    answer(result, [&] {
+        return static_cast<Operator *>(userdata)->partial(view(key, key_len), view(older, older_len),
+                                                          view(newer, newer_len));
+    });
+}
+
+} // namespace detail
+
 /** How a database is opened: Options().set("memory_budget", "64MiB").set("create_if_missing", "false"). */
 class Options : public detail::Named<Options, esker_options, esker_options_new, esker_options_free, esker_options_set,
-                                     esker_options_get> {};
+                                     esker_options_get> {
+public:
+    /** Makes a key order known, for the families whose option "comparator" is its name. */
+    Options &add_comparator(const std::string &name, Comparator compare) & {
+        esker_compare_fn function = compare ? detail::compare : nullptr;
+        auto *userdata = new Comparator(std::move(compare));
+        detail::check([&](esker_error **e) {
+            return esker_options_add_comparator(own(), name.c_str(), function, userdata, detail::destroy<Comparator>,
+                                                e);
+        });
+        return *this;
+    }
+    Options &&add_comparator(const std::string &name, Comparator compare) && {
+        return std::move(add_comparator(name, std::move(compare)));
+    }
+    /** Makes a merge operator known, for the families whose option "merge_operator" is its name. */
+    Options &add_merge_operator(const std::string &name, FullMerge full, PartialMerge partial = {}) & {
+        esker_full_merge_fn function = full ? detail::full_merge : nullptr;
+        esker_partial_merge_fn second = partial ? detail::partial_merge : nullptr;
+        auto *userdata = new detail::Operator{std::move(full), std::move(partial)};
+        detail::check([&](esker_error **e) {
+            return esker_options_add_merge_operator(own(), name.c_str(), function, second, userdata,
+                                                    detail::destroy<detail::Operator>, e);
+        });
+        return *this;
+    }
+    Options &&add_merge_operator(const std::string &name, FullMerge full, PartialMerge partial = {}) && {
+        return std::move(add_merge_operator(name, std::move(full), std::move(partial)));
+    }
+};
 
 /** How a column family is made: FamilyOptions().set("merge_operator", "add_u64"). */
 class FamilyOptions : public detail::Named<FamilyOptions, esker_cf_options, esker_cf_options_new, esker_cf_options_free,
@@ -215,6 +305,12 @@ public:
     WriteOptions(Durability durability) {
         detail::check_status(esker_write_options_set_durability(own(), static_cast<std::int32_t>(durability)));
     }
+    /** What is put expires so many milliseconds after its commit; 0 is never, whatever the family says. */
+    WriteOptions &ttl_ms(std::uint64_t ms) & {
+        detail::check_status(esker_write_options_set_ttl_ms(own(), ms));
+        return *this;
+    }
+    WriteOptions &&ttl_ms(std::uint64_t ms) && { return std::move(ttl_ms(ms)); }
 };
 
 /** A moment of a database. Made by Db::snapshot(). */
@@ -337,6 +433,19 @@ public:
     Batch &put(const ColumnFamily &family, std::string_view key, std::string_view value) {
         return put_in(family.handle(), key, value);
     }
+    /** Sets `key` to `value` until a time, in milliseconds since 1970. */
+    Batch &put_expiring(std::string_view key, std::string_view value, std::uint64_t expires_at_ms) {
+        return put_expiring_in(nullptr, key, value, expires_at_ms);
+    }
+    Batch &put_expiring(const ColumnFamily &family, std::string_view key, std::string_view value,
+                        std::uint64_t expires_at_ms) {
+        return put_expiring_in(family.handle(), key, value, expires_at_ms);
+    }
+    /** Merges `operand` into what `key` has, by the merge operator of the family. */
+    Batch &merge(std::string_view key, std::string_view operand) { return merge_in(nullptr, key, operand); }
+    Batch &merge(const ColumnFamily &family, std::string_view key, std::string_view operand) {
+        return merge_in(family.handle(), key, operand);
+    }
     Batch &del(std::string_view key) { return del_in(nullptr, key); }
     Batch &del(const ColumnFamily &family, std::string_view key) { return del_in(family.handle(), key); }
     /** Removes every key from `start` on and before `end`. */
@@ -450,6 +559,21 @@ private:
         detail::check([&](esker_error **e) {
             return esker_batch_put(handle_.get(), cf, detail::bytes(key), key.size(), detail::bytes(value),
                                    value.size(), e);
+        });
+        return *this;
+    }
+    Batch &put_expiring_in(const esker_cf *cf, std::string_view key, std::string_view value,
+                           std::uint64_t expires_at_ms) {
+        detail::check([&](esker_error **e) {
+            return esker_batch_put_expiring(handle_.get(), cf, detail::bytes(key), key.size(), detail::bytes(value),
+                                            value.size(), expires_at_ms, e);
+        });
+        return *this;
+    }
+    Batch &merge_in(const esker_cf *cf, std::string_view key, std::string_view operand) {
+        detail::check([&](esker_error **e) {
+            return esker_batch_merge(handle_.get(), cf, detail::bytes(key), key.size(), detail::bytes(operand),
+                                     operand.size(), e);
         });
         return *this;
     }
@@ -745,6 +869,14 @@ public:
              const WriteOptions &options = WriteOptions()) const {
         put_in(family.handle(), key, value, options);
     }
+    /** Merges `operand` into what `key` has, by the merge operator of the family. */
+    void merge(std::string_view key, std::string_view operand, const WriteOptions &options = WriteOptions()) const {
+        merge_in(nullptr, key, operand, options);
+    }
+    void merge(const ColumnFamily &family, std::string_view key, std::string_view operand,
+               const WriteOptions &options = WriteOptions()) const {
+        merge_in(family.handle(), key, operand, options);
+    }
     void del(std::string_view key, const WriteOptions &options = WriteOptions()) const {
         del_in(nullptr, key, options);
     }
@@ -941,6 +1073,13 @@ private:
         detail::check([&](esker_error **e) {
             return esker_put(handle_, cf, detail::bytes(key), key.size(), detail::bytes(value), value.size(),
                              options.handle(), e);
+        });
+    }
+    void merge_in(const esker_cf *cf, std::string_view key, std::string_view operand,
+                  const WriteOptions &options) const {
+        detail::check([&](esker_error **e) {
+            return esker_merge(handle_, cf, detail::bytes(key), key.size(), detail::bytes(operand), operand.size(),
+                               options.handle(), e);
         });
     }
     void del_in(const esker_cf *cf, std::string_view key, const WriteOptions &options) const {

@@ -103,10 +103,9 @@ static int claim(const char *worker, struct job *job, esker_txn *txn) {
     must(esker_txn_iter_new(txn, jobs, NULL, &iter, &error), &error);
     for (esker_iter_seek_to_first(iter); esker_iter_valid(iter) && found != 1; esker_iter_next(iter)) {
         const uint8_t *id = esker_iter_key(iter, &job->id_len);
-        uint8_t holder[32];
         memcpy(job->id, id, job->id_len);
         job->tries = as_number(esker_iter_value(iter, &(size_t){0}));
-        found = !holds(txn, job, holder, &(size_t){0});
+        found = !holds(txn, job, (uint8_t[32]){0}, &(size_t){0});
     }
     must(esker_iter_status(iter, &error), &error);
     esker_iter_free(iter);
@@ -171,6 +170,7 @@ static void *run_worker(void *name) {
 int main(int argc, char **argv) {
     esker_error *error = NULL;
     esker_iter *iter = NULL;
+    uint64_t once = 0;
     pthread_t threads[WORKERS];
     char names[WORKERS][32];
     must(esker_open(argc > 1 ? argv[1] : "data", NULL, &db, &error), &error);
@@ -185,7 +185,6 @@ int main(int argc, char **argv) {
     }
     for (int i = 0; i < WORKERS; i++) pthread_join(threads[i], NULL);
 
-    uint64_t once = 0;
     must(esker_iter_new(db, done, NULL, &iter, &error), &error);
     for (esker_iter_seek_to_first(iter); esker_iter_valid(iter); esker_iter_next(iter))
         once += as_number(esker_iter_value(iter, &(size_t){0})) == 1;

@@ -1,8 +1,10 @@
 // The C++ wrapper: everything of Esker by values, views and exceptions; and nothing that leaks or crashes in any order.
 #include <esker.hpp>
 
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <string>
 #include <thread>
 #include <type_traits>
@@ -254,6 +256,72 @@ static void transactions(const esker::Db &db) {
     db.drop_family(cf);
 }
 
+static void merging_and_expiring(const esker::Db &db) {
+    esker::ColumnFamily lists = db.create_family("lists", esker::FamilyOptions().set("merge_operator", "append(, )"));
+    PHASE("merges, single, in batches and in transactions");
+    db.merge(lists, "l", "a");
+    esker::Batch batch;
+    db.write(batch.merge(lists, "l", "b"));
+    db.transact([&](esker::Transaction &t) { t.merge(lists, "l", "c"); });
+    CHECK(db.get(lists, "l") == "a, b, c"s);
+    throws(ESKER_INVALID_ARGUMENT, [&] { db.merge("l", "no operator"); });
+
+    PHASE("what has expired is gone");
+    batch.clear();
+    db.write(batch.put_expiring(lists, "past", "v", 1).put_expiring("future", "v", 4102444800000));
+    CHECK(!db.get(lists, "past") && db.get("future") == "v"s);
+    CHECK((*++batch.begin()).expires_at_ms == 4102444800000);
+    db.put("long", "v", esker::WriteOptions().ttl_ms(3600000));
+    db.put("short", "v", esker::WriteOptions(esker::Durability::Sync).ttl_ms(1));
+    db.transact([&](esker::Transaction &t) { t.put_expiring("past", "v", 1); });
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    CHECK(db.get("long") && !db.get("short") && !db.get("past"));
+    db.drop_family(lists);
+}
+
+static void calling_back(const std::string &path) {
+    PHASE("comparators and merge operators are functions, and what they throw is an error");
+    auto alive = std::make_shared<int>(0);
+    esker::Options options;
+    options.add_comparator("backwards", [alive](std::string_view a, std::string_view b) { return b.compare(a); });
+    options.add_merge_operator(
+        "sum",
+        [alive](std::string_view, std::optional<std::string_view> base, const auto &operands) {
+            int sum = base ? std::stoi(std::string(*base)) : 0;
+            for (std::string_view operand : operands) sum += std::stoi(std::string(operand));
+            return std::to_string(sum);
+        },
+        [alive](std::string_view, std::string_view older, std::string_view newer) {
+            if (older == "x" || newer == "x") return std::optional<std::string>();
+            return std::optional(std::to_string(std::stoi(std::string(older)) + std::stoi(std::string(newer))));
+        });
+    throws(ESKER_INVALID_ARGUMENT, [&] { options.add_comparator("", nullptr); });
+    throws(ESKER_INVALID_ARGUMENT, [&] { options.add_merge_operator("sum", nullptr); });
+    {
+        esker::Db db(path, options);
+        options = esker::Options();
+        esker::ColumnFamily back = db.create_family("back", esker::FamilyOptions().set("comparator", "backwards"));
+        esker::ColumnFamily sums = db.create_family("sums", esker::FamilyOptions().set("merge_operator", "sum"));
+        for (std::string key : {"a", "b", "c"}) db.put(back, key, "v");
+        std::string seen;
+        for (auto [key, value] : db.scan(back)) seen += key;
+        CHECK(seen == "cba");
+        db.merge(sums, "n", "40");
+        db.merge(sums, "n", "2");
+        db.flush(sums);
+        db.merge(sums, "n", "-1");
+        CHECK(db.get(sums, "n") == "41"s);
+        db.compact_range(sums);
+        CHECK(db.get(sums, "n") == "41"s);
+        db.merge(sums, "bad", "x");
+        auto error = throws(ESKER_UNSUPPORTED, [&] { (void)db.get(sums, "bad"); });
+        CHECK(std::string_view(error.what()).find("stoi") != std::string_view::npos);
+        CHECK(alive.use_count() > 1);
+    }
+    CHECK(alive.use_count() == 1);
+    esker::Db::destroy(path);
+}
+
 static void failing(const std::string &path, const std::string &other) {
     PHASE("failures are exceptions that say what and where");
     auto error = throws(ESKER_INVALID_ARGUMENT, [] { esker::Options().set("memory_buget", "1"); });
@@ -326,12 +394,14 @@ int main(int, char **argv) {
         sharing(db);
         families(db);
         transactions(db);
+        merging_and_expiring(db);
         CHECK(db.stats("json").front() == '{');
         failing(path, other);
         db.delete_range("", "z");
     }
     CHECK(!esker::Db::verify(path).empty());
     outliving(path);
+    calling_back(other);
     esker::Db::destroy(path);
     CHECK(esker::version() == ESKER_VERSION_STRING);
 }
