@@ -8,20 +8,21 @@ use std::sync::Arc;
 use esker::env::fs::{FileSystem, OpenMode};
 use esker::env::sim_fs::{CrashImage, SimFs};
 use esker::options::Compression;
-use esker::{Db, ErrorKind, Options, WriteBatch, WriteOptions};
+use esker::{ColumnFamily, Db, ErrorKind, FamilyOptions, Options, ReadOptions, WriteBatch, WriteOptions};
 
-use crate::support::oracle::Map;
+use crate::support::oracle::{Contents, Map};
 use crate::support::script::{DIR, inline};
 use crate::support::sets::tiny_options;
 
 struct Golden {
     disk: SimFs,
     options: Options,
-    contents: Map,
+    contents: Contents,
     files: Vec<PathBuf>,
 }
 
-/// Tables on two levels with point and range tombstones, LZ4 and plain blocks, filters; a log with batches, synced.
+/// Tables on two levels with point and range tombstones, merge operands and expiring values, LZ4 and plain blocks, filters, in two
+/// families, one of which has settings; a log with batches over both, synced.
 fn golden() -> Golden {
     let disk = SimFs::new(8);
     let options = Options { compression: Compression::Lz4, memtable_size: 64 << 10, ..tiny_options() };
@@ -30,11 +31,23 @@ fn golden() -> Golden {
         db.put(format!("key{n:03}"), format!("value {n} ").repeat(1 + n % 5)).unwrap();
     }
     db.compact_range(None, None).unwrap();
+    let family = FamilyOptions { merge_operator: "append(,)".to_owned(), ttl_ms: 1 << 40, ..FamilyOptions::default() };
+    let notes = db.create_family("notes", &family).unwrap();
+    for n in 0..12 {
+        db.put_in(&notes, format!("note{:02}", n % 5), format!("text {n}"), &WriteOptions::default()).unwrap();
+        db.merge_in(&notes, format!("note{:02}", n % 7), format!("more {n}"), &WriteOptions::default()).unwrap();
+    }
+    // Merges in the table stay apart for this view.
+    let view = db.snapshot().unwrap();
+    db.merge_in(&notes, "note01", "after the snapshot", &WriteOptions::default()).unwrap();
     db.delete_range("key010", "key020").unwrap();
     db.delete("key030").unwrap();
     db.put("key012", [1, 7, 3, 200, 9, 55, 91, 4, 77]).unwrap();
     db.flush().unwrap();
+    drop(view);
     let mut batch = WriteBatch::new();
+    batch.merge_in(notes.id(), b"note03", b"in the log").unwrap();
+    batch.put_expiring_in(notes.id(), b"note04", b"gone already", 1).unwrap();
     batch.put(b"key040", b"in the log").unwrap();
     batch.delete_range(b"key050", b"key055").unwrap();
     batch.delete(b"key001").unwrap();
@@ -74,10 +87,13 @@ impl Golden {
                 return Outcome::Refused;
             }
         };
-        for (key, value) in &self.contents {
-            match db.get(key) {
-                Ok(got) => assert_eq!(got.as_deref(), Some(&value[..]), "{}: get of {key:?}", what()),
-                Err(error) => assert_eq!(error.kind(), ErrorKind::Corruption, "{}: {error:?}", what()),
+        for (name, map) in &self.contents {
+            let family = db.family(name).unwrap_or_else(|error| panic!("{}: {error:?}", what()));
+            for (key, value) in map {
+                match db.get_in(&family, key, &ReadOptions::default()) {
+                    Ok(got) => assert_eq!(got.as_deref(), Some(&value[..]), "{}: get of {key:?}", what()),
+                    Err(error) => assert_eq!(error.kind(), ErrorKind::Corruption, "{}: {error:?}", what()),
+                }
             }
         }
         match read_all(&db) {
@@ -100,9 +116,13 @@ enum Outcome {
     Refused,
 }
 
-fn read_all(db: &Db) -> Result<Map, esker::Error> {
+fn read_all(db: &Db) -> Result<Contents, esker::Error> {
+    db.families()?.into_iter().map(|name| Ok((name.clone(), read_family(db, &db.family(&name)?)?))).collect()
+}
+
+fn read_family(db: &Db, family: &ColumnFamily) -> Result<Map, esker::Error> {
     let mut map = Map::new();
-    let mut iter = db.iter()?;
+    let mut iter = db.iter_in(family, &ReadOptions::default())?;
     iter.seek_to_first()?;
     while iter.valid() {
         map.insert(iter.key().to_vec(), iter.value().to_vec());
