@@ -17,6 +17,8 @@ planted=(
   "delete-inputs-early:crash::compaction_from_level_0_down"
   "leave-older-level-0-tables:model::lazy_level_zero"
   "forget-range-tombstones:model::tiny"
+  "merge-across-snapshot:merges::every_reader"
+  "drop-expired-over-older:expiry::what_lies_beneath"
   "skip-range-validation:histories"
   "validate-before-lock:key_locks::the_commit_of_an_optimistic"
   "forget-absent-reads:histories::interleaved_serializable"

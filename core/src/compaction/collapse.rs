@@ -161,10 +161,10 @@ impl<'a> Collapse<'a> {
         };
         // None of them has time zero: what is in memtables and tables is committed.
         let settled = settle(held.iter().rev().map(|(_, stored)| &stored[..]), &base, 0);
-        if settled.expires_at_ms.is_some_and(|at| at <= retention.oldest_time_ms()) {
-            if !retention.hides_nothing_at(*newest, &self.user_key) {
-                self.write(*newest, Kind::Delete, &[], writer)?;
-            }
+        if let Some(at) = settled.expires_at_ms
+            && at <= retention.views().oldest_time_ms()
+        {
+            self.write_expired(at, *newest, retention, writer)?;
             return Ok(true);
         }
         let Settled { base, operands, expires_at_ms } = settled;
@@ -182,6 +182,24 @@ impl<'a> Collapse<'a> {
             }
         }
         Ok(true)
+    }
+
+    /// Writes what stands for operands whose base has expired at `at` for everybody, and they with it.
+    fn write_expired(
+        &mut self,
+        at: u64,
+        newest: SeqNo,
+        retention: &Retention<'_>,
+        writer: &mut OutputWriter<'_>,
+    ) -> Result<()> {
+        if !retention.views().forget_expiry(at) {
+            // Nobody reads its value any more, but newer operands elsewhere may be gone with it.
+            return self.write(newest, Kind::PutExpiring, &at.to_le_bytes(), writer);
+        }
+        if retention.hides_nothing_at(newest, &self.user_key) {
+            return Ok(());
+        }
+        self.write(newest, Kind::Delete, &[], writer)
     }
 
     fn write_all(&mut self, held: &[Held], writer: &mut OutputWriter<'_>) -> Result<()> {

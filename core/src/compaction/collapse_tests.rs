@@ -6,6 +6,7 @@ use crate::compaction::flush::flush;
 use crate::compaction::lab::{Lab, Written, written};
 use crate::compaction::options::CompactionOptions;
 use crate::compaction::retention::LiveViews;
+use crate::compaction::writer::OutputPlace;
 use crate::key::kind::Kind;
 use crate::key::order::Order;
 use crate::key::sequence::SeqNo;
@@ -106,6 +107,31 @@ fn an_expiry_stays_and_an_expired_value_is_no_base() {
     check(&[], &expired, &[(9, DELETE, 0, "")], &[]);
     let renewed = [(9, MERGE, 701, "c"), (8, MERGE, 700, "b"), (7, MERGE, 699, "x"), (6, EXPIRING, 700, "a")];
     check(&[], &renewed, &[(9, PUT, 0, "bc")], &[(9, PUT, 0, "bc")]);
+}
+
+#[test]
+fn an_expired_value_stays_while_newer_operands_elsewhere_rest_upon_it() {
+    let flushed = |earliest_elsewhere: u64, entries: &[Case]| {
+        let mut lab = Lab::new(3, CompactionOptions::default());
+        let append = Operators::new().find("append").unwrap();
+        let memtable = Memtable::new(&Order::Bytewise);
+        for write in entries.iter().map(stored) {
+            memtable.add(write.seqno, write.kind, &write.key, &write.value).unwrap();
+        }
+        let views = views(&[]).with_operands_from(earliest_elsewhere);
+        let mut collapse = Collapse::new(Some(&*append), true);
+        let memtables = [Arc::new(memtable)];
+        let write = |place: OutputPlace<'_>| flush(&memtables, &views, place, 1 << 20, &mut collapse, &|| false);
+        let tables = lab.with_place(write).unwrap();
+        lab.place(vec![(0, tables)]);
+        lab.writes_of(b"k")
+    };
+    let alone = [(8, EXPIRING, 700, "a")];
+    assert_eq!(flushed(700, &alone), [stored(&(8, DELETE, 0, ""))]);
+    assert_eq!(flushed(699, &alone), [stored(&alone[0])]);
+    let with_operand = [(9, MERGE, 650, "b"), (8, EXPIRING, 700, "a")];
+    assert_eq!(flushed(700, &with_operand), [stored(&(9, DELETE, 0, ""))]);
+    assert_eq!(flushed(699, &with_operand), [stored(&(9, EXPIRING, 700, ""))]);
 }
 
 #[test]

@@ -57,13 +57,25 @@ pub struct Outcome {
     pub read_bytes: u64,
     /// Bytes of the tables that were written.
     pub written_bytes: u64,
+    /// Expired puts that are gone.
+    pub expired: u64,
 }
 
 /// Runs `compaction`.
 pub fn run(compaction: &Compaction, context: &JobContext<'_>) -> Result<Outcome, Abandoned> {
     if compaction.trivial_move {
         let (edit, tables) = (compaction.move_edit(), compaction.inputs[0].clone());
-        return Ok(Outcome { edit, tables, read_bytes: 0, written_bytes: 0 });
+        return Ok(Outcome { edit, tables, read_bytes: 0, written_bytes: 0, expired: 0 });
+    }
+    if compaction.drop_unread {
+        let expired = compaction.tables().fold(0u64, |sum, file| sum.saturating_add(file.entries));
+        return Ok(Outcome {
+            edit: compaction.edit(&[]),
+            tables: Vec::new(),
+            read_bytes: 0,
+            written_bytes: 0,
+            expired,
+        });
     }
     let named =
         |error: Error| error.context(format!("compaction of {} into {}", compaction.level, compaction.output_level));
@@ -92,7 +104,8 @@ pub fn run(compaction: &Compaction, context: &JobContext<'_>) -> Result<Outcome,
     }
     let read_bytes = inputs.iter().flatten().fold(0u64, |sum, file| sum.saturating_add(file.file_size));
     let (written_bytes, tables) = (writer.written_bytes(), writer.into_tables());
-    Ok(Outcome { edit: compaction.edit(&tables), tables, read_bytes, written_bytes })
+    let expired = retention.expired();
+    Ok(Outcome { edit: compaction.edit(&tables), tables, read_bytes, written_bytes, expired })
 }
 
 /// The range tombstones of all inputs.

@@ -235,7 +235,15 @@ impl Lab {
     /// A picker of this tree.
     pub fn picker<'a>(&'a self, claims: &'a Claims, views: &LiveViews) -> Picker<'a> {
         let (version, options) = (&self.version, &self.options);
-        Picker { family: FamilyId::DEFAULT, version, options, claims, oldest_view: views.oldest() }
+        Picker {
+            family: FamilyId::DEFAULT,
+            version,
+            options,
+            claims,
+            oldest_view: views.oldest(),
+            oldest_time_ms: views.oldest_time_ms(),
+            earliest_operand_ms: views.earliest_operand_ms(),
+        }
     }
 
     /// Runs a compaction, without applying its edit.

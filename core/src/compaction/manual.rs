@@ -173,7 +173,15 @@ mod tests {
     fn next(range: &mut RangeCompaction, version: &Version, claims: &Claims) -> Step {
         let options = CompactionOptions::default();
         let oldest_view = SeqNo::new(1000).unwrap();
-        range.next(&Picker { family: FamilyId::DEFAULT, version, options: &options, claims, oldest_view })
+        range.next(&Picker {
+            family: FamilyId::DEFAULT,
+            version,
+            options: &options,
+            claims,
+            oldest_view,
+            oldest_time_ms: 0,
+            earliest_operand_ms: u64::MAX,
+        })
     }
 
     fn numbers(files: &[Arc<FileMeta>]) -> Vec<u64> {
@@ -292,8 +300,32 @@ mod tests {
         let options = CompactionOptions::default();
         let oldest_view = SeqNo::new(1000).unwrap();
         let family = FamilyId::DEFAULT;
-        assert!(Picker { family, version: &tree, options: &options, claims: &claims, oldest_view }.pick().is_some());
+        assert!(
+            Picker {
+                family,
+                version: &tree,
+                options: &options,
+                claims: &claims,
+                oldest_view,
+                oldest_time_ms: 0,
+                earliest_operand_ms: u64::MAX
+            }
+            .pick()
+            .is_some()
+        );
         claims.take(&step);
-        assert!(Picker { family, version: &tree, options: &options, claims: &claims, oldest_view }.pick().is_none());
+        assert!(
+            Picker {
+                family,
+                version: &tree,
+                options: &options,
+                claims: &claims,
+                oldest_view,
+                oldest_time_ms: 0,
+                earliest_operand_ms: u64::MAX
+            }
+            .pick()
+            .is_none()
+        );
     }
 }

@@ -4,6 +4,7 @@
 pub mod collapse;
 #[cfg(test)]
 mod collapse_tests;
+mod expired;
 pub mod flush;
 pub mod job;
 #[cfg(test)]

@@ -15,6 +15,8 @@
 //! table is picked wherever it is, and one that is dear to merge may stay where it is. If no level is due, tables of the last place for their keys that are full of tombstones are cleaned in place,
 //! once no live view needs them.
 //!
+//! Before all that go tables in which everything has expired, see `expired`.
+//!
 //! Pure: reads its arguments, changes nothing.
 
 use std::cmp::Ordering;
@@ -43,6 +45,10 @@ pub struct Picker<'a> {
     pub claims: &'a Claims,
     /// What the oldest live view sees: the oldest snapshot, or the last published number if there is none.
     pub oldest_view: SeqNo,
+    /// The time of the oldest live view.
+    pub oldest_time_ms: u64,
+    /// When the earliest merge operand in any memtable was committed; `u64::MAX` if there is none.
+    pub earliest_operand_ms: u64,
 }
 
 impl Picker<'_> {
@@ -50,15 +56,19 @@ impl Picker<'_> {
     pub fn pick(&self) -> Option<Compaction> {
         let loads = self.loads();
         let targets = Targets::of(&loads, self.options);
-        if self.options.style == Style::Tiered {
-            return self.pick_tiered(&targets).or_else(|| self.pick_cleaning(&targets));
-        }
-        let due = targets.due(&loads, self.options);
-        let from_level = |level| match level {
-            Level::ZERO => self.pick_l0(&targets),
-            _ => self.pick_level(level, &targets),
+        let due = || {
+            if self.options.style == Style::Tiered {
+                return self.pick_tiered(&targets);
+            }
+            let due = targets.due(&loads, self.options);
+            let from_level = |level| match level {
+                Level::ZERO => self.pick_l0(&targets),
+                _ => self.pick_level(level, &targets),
+            };
+            due.into_iter().find_map(|(level, _)| from_level(level))
         };
-        due.into_iter().find_map(|(level, _)| from_level(level)).or_else(|| self.pick_cleaning(&targets))
+        let expired = self.pick_expired(&targets);
+        expired.or_else(due).or_else(|| self.pick_cleaning(&targets)).or_else(|| self.pick_stale(&targets))
     }
 
     /// About how many bytes compactions must still write before nothing is due.
@@ -191,6 +201,7 @@ impl Picker<'_> {
             grandparents,
             beneath,
             trivial_move,
+            drop_unread: false,
             compress: self.options.compresses(output_level, targets.base),
             target_file_size_bytes: self.options.target_file_size_bytes,
             max_grandparent_bytes: self.options.max_grandparent_bytes(),
@@ -233,7 +244,9 @@ mod tests {
 
     fn picked(version: &Version, options: &CompactionOptions, claims: &Claims, oldest_view: u64) -> Option<Compaction> {
         let oldest_view = SeqNo::new(oldest_view).unwrap();
-        Picker { family: FamilyId::DEFAULT, version, options, claims, oldest_view }.pick()
+        let (oldest_time_ms, earliest_operand_ms) = (0, u64::MAX);
+        let family = FamilyId::DEFAULT;
+        Picker { family, version, options, claims, oldest_view, oldest_time_ms, earliest_operand_ms }.pick()
     }
 
     fn pick(version: &Version) -> Option<Compaction> {

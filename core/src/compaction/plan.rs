@@ -6,6 +6,7 @@
 
 use std::collections::HashSet;
 
+use crate::compaction::retention::LiveViews;
 use crate::env::filename::FileNumber;
 use crate::key::family::FamilyId;
 use crate::key::order::Order;
@@ -34,6 +35,8 @@ pub struct Compaction {
     pub beneath: Beneath,
     /// The tables of `level` change their level as they are; nothing is read or written but the MANIFEST.
     pub trivial_move: bool,
+    /// All that is in the tables of `level` has expired and hides nothing: they go, unread, and nothing is written.
+    pub drop_unread: bool,
     /// Whether outputs are compressed.
     pub compress: bool,
     /// Nominal size of an output.
@@ -79,6 +82,11 @@ impl Compaction {
             edit.add(self.output_level, Arc::clone(file));
         }
         edit
+    }
+
+    /// Whether its tables, which were picked to go unread, may go in the light of `views`, which are newer than the pick.
+    pub fn may_drop(&self, views: &LiveViews) -> bool {
+        self.tables().all(|file| file.is_expired(views.oldest_time_ms()) && views.forget_expiry(file.latest_expiry_ms))
     }
 
     /// The edit of a trivial move. The record of each table is the very one it had, so that its file is never without owner.
@@ -230,6 +238,7 @@ mod tests {
             grandparents: Vec::new(),
             beneath: Beneath::Unknown,
             trivial_move: false,
+            drop_unread: false,
             compress: false,
             target_file_size_bytes: 1000,
             max_grandparent_bytes: 10_000,

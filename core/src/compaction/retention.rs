@@ -15,7 +15,7 @@
 //! - **A range tombstone** goes by the same test, over the whole of each fragment; of the tombstones of a fragment that lie in
 //!   one stripe the newest stands for all. What it covers in its own stripe goes, be it never written itself.
 //! - **An expired put** whose expiry is not after the time of the oldest view reads as absent for everybody: it becomes a
-//!   delete, and goes where a delete may.
+//!   delete, and goes where a delete may; but not while merge operands may lie above that were committed before it expired.
 //! - **A merge operand** stays while any view sees it, and what is beneath it in its stripe stays for it to apply to. What the
 //!   operands of a stripe come to is for [`Collapse`](crate::compaction::collapse::Collapse) to say.
 //! - **What is not published yet stays**, all of it: a snapshot may still be taken between any two of its entries.
@@ -29,7 +29,7 @@ use std::cmp::Ordering;
 
 use crate::compaction::plan::Beneath;
 use crate::error::{Error, ErrorKind, Result};
-use crate::iter::resolve::{Need, Readers};
+use crate::iter::resolve::{Need, Readers, expiry_ms};
 use crate::iter::tombstones::{Fragment, FragmentedTombstones, RangeTombstone};
 use crate::key::internal::ParsedKey;
 use crate::key::kind::Kind;
@@ -44,6 +44,8 @@ pub struct LiveViews {
     /// The snapshots and the last published number, ascending, each once. Never empty.
     seqnos: Vec<SeqNo>,
     oldest_time_ms: u64,
+    /// When the earliest merge operand was committed that is elsewhere than in the inputs.
+    earliest_operand_ms: u64,
 }
 
 impl LiveViews {
@@ -53,7 +55,29 @@ impl LiveViews {
         snapshots.push(published);
         snapshots.sort_unstable();
         snapshots.dedup();
-        LiveViews { seqnos: snapshots, oldest_time_ms }
+        LiveViews { seqnos: snapshots, oldest_time_ms, earliest_operand_ms: u64::MAX }
+    }
+
+    /// The same where merge operands that may apply to the inputs are elsewhere, the earliest of them committed at
+    /// `earliest_operand_ms`. One committed while a value had not expired is gone with it, and would be a value by itself if
+    /// the expired one were forgotten.
+    pub fn with_operands_from(self, earliest_operand_ms: u64) -> LiveViews {
+        LiveViews { earliest_operand_ms, ..self }
+    }
+
+    /// Whether what expires at `at_ms` has for every reader, and nothing rests upon it.
+    pub fn forget_expiry(&self, at_ms: u64) -> bool {
+        at_ms <= self.oldest_time_ms && at_ms <= self.earliest_operand_ms
+    }
+
+    /// When the earliest operand elsewhere was committed; `u64::MAX` if there is none.
+    pub fn earliest_operand_ms(&self) -> u64 {
+        self.earliest_operand_ms
+    }
+
+    /// The time of the oldest view.
+    pub fn oldest_time_ms(&self) -> u64 {
+        self.oldest_time_ms
     }
 
     /// What the oldest view sees.
@@ -100,6 +124,9 @@ pub struct Retention<'a> {
     readers: Readers<'a>,
     /// Numbers of the tombstones over the current key, newest first.
     covering: Vec<SeqNo>,
+    /// Whether an operand of the current key stays.
+    has_operands: bool,
+    expired: u64,
 }
 
 impl<'a> Retention<'a> {
@@ -117,12 +144,22 @@ impl<'a> Retention<'a> {
             FragmentedTombstones::build(order, tombstones)?
         };
         let readers = Readers::new(&views.seqnos, views.oldest_time_ms);
-        Ok(Retention { order, views, beneath, tombstones, readers, covering: Vec::new() })
+        Ok(Retention {
+            order,
+            views,
+            beneath,
+            tombstones,
+            readers,
+            covering: Vec::new(),
+            has_operands: false,
+            expired: 0,
+        })
     }
 
     /// The entries from here on are those of `user_key`.
     pub fn start_key(&mut self, user_key: &[u8]) {
         self.readers.start_key();
+        self.has_operands = false;
         self.covering.clear();
         if let Some(fragment) = self.tombstones.fragment_at(user_key) {
             self.covering.extend_from_slice(fragment.seqnos);
@@ -138,12 +175,30 @@ impl<'a> Retention<'a> {
             return Ok(Fate::Keep);
         }
         match self.readers.need(key.user_key, (key.seqno, key.kind, value), &self.covering)? {
-            Need::Value => Ok(Fate::Keep),
+            Need::Value => {
+                self.has_operands |= key.kind == Kind::Merge;
+                Ok(Fate::Keep)
+            }
             Need::Nothing => Ok(Fate::Drop),
+            Need::Tombstone if key.kind == Kind::PutExpiring => self.fate_of_expired(key, value),
             Need::Tombstone if self.hides_nothing(key.seqno, &KeySpan::at(key.user_key)) => Ok(Fate::Drop),
-            Need::Tombstone if key.kind == Kind::Delete => Ok(Fate::Keep),
-            Need::Tombstone => Ok(Fate::Bury),
+            Need::Tombstone => Ok(Fate::Keep),
         }
+    }
+
+    /// Of an expired put. It stays while operands may rest upon it: they are gone with it, and would come back without it.
+    fn fate_of_expired(&mut self, key: &ParsedKey<'_>, value: &[u8]) -> Result<Fate> {
+        if self.has_operands || !self.views.forget_expiry(expiry_ms(key.user_key, value)?) {
+            return Ok(Fate::Keep);
+        }
+        self.expired += 1;
+        let hides_nothing = self.hides_nothing(key.seqno, &KeySpan::at(key.user_key));
+        Ok(if hides_nothing { Fate::Drop } else { Fate::Bury })
+    }
+
+    /// How many expired puts did not stay.
+    pub fn expired(&self) -> u64 {
+        self.expired
     }
 
     /// Whether both numbers are published and no live view lies between them: who sees one sees the other.
@@ -167,9 +222,9 @@ impl<'a> Retention<'a> {
         self.hides_nothing(seqno, &KeySpan::at(user_key))
     }
 
-    /// The time of the oldest live view.
-    pub fn oldest_time_ms(&self) -> u64 {
-        self.views.oldest_time_ms
+    /// The live views.
+    pub fn views(&self) -> &LiveViews {
+        self.views
     }
 
     /// The range tombstones that are written again, over all outputs.

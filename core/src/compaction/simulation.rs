@@ -105,7 +105,15 @@ impl Tree {
     fn picker(&self) -> Picker<'_> {
         let oldest_view = SeqNo::new(self.next_seqno).unwrap();
         let (version, options, claims) = (&self.version, &self.options, &self.claims);
-        Picker { family: FamilyId::DEFAULT, version, options, claims, oldest_view }
+        Picker {
+            family: FamilyId::DEFAULT,
+            version,
+            options,
+            claims,
+            oldest_view,
+            oldest_time_ms: 0,
+            earliest_operand_ms: u64::MAX,
+        }
     }
 
     fn start(&mut self) {

@@ -103,7 +103,15 @@ mod tests {
             style: Style::Tiered,
         };
         let (claims, oldest_view) = (Claims::default(), SeqNo::MAX);
-        let picker = Picker { family: FamilyId::DEFAULT, version, options: &options, claims: &claims, oldest_view };
+        let picker = Picker {
+            family: FamilyId::DEFAULT,
+            version,
+            options: &options,
+            claims: &claims,
+            oldest_view,
+            oldest_time_ms: 0,
+            earliest_operand_ms: u64::MAX,
+        };
         picker.pick().map(|c| (c.level.index(), c.output_level.index()))
     }
 

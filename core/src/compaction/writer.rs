@@ -157,6 +157,7 @@ pub(super) fn record(number: FileNumber, family: FamilyId, summary: TableSummary
         deletes: summary.deletes,
         range_tombstones: summary.range_tombstones,
         merges: summary.merges,
+        earliest_merge_ms: summary.earliest_merge_ms,
         expiring: summary.expiring,
         latest_expiry_ms: summary.latest_expiry_ms,
     }

@@ -1,10 +1,13 @@
 //! Compacting: what the pickers decide is executed here and installed. By background threads, or for a range by its caller.
 
+use std::collections::HashSet;
+
 use crate::compaction::job::{self, JobContext, Outcome};
 use crate::compaction::manual::{RangeCompaction, Step};
 use crate::compaction::options::{CompactionOptions, CompressedLevels, Style};
 use crate::compaction::picker::Picker;
 use crate::compaction::plan::{Claims, Compaction};
+use crate::compaction::retention::LiveViews;
 use crate::compaction::writer::OutputPlace;
 use crate::db::family::Family;
 use crate::db::flushing;
@@ -12,11 +15,13 @@ use crate::db::health::PoisonOnPanic;
 use crate::db::install;
 use crate::db::obsolete;
 use crate::db::state::Shared;
-use crate::env::filename::FileKind;
+use crate::env::filename::{FileKind, FileNumber};
 use crate::error::{Error, ErrorKind, Result};
+use crate::memtable::Memtable;
 use crate::options::{self, FamilyOptions, Options};
 use crate::table::{Compression, TableOptions};
 use crate::util::sync::Arc;
+use crate::version::file_meta::FileMeta;
 
 /// The compaction that should run next beside those that hold `claims`.
 pub fn pick(shared: &Shared, claims: &Claims) -> Option<Compaction> {
@@ -46,7 +51,12 @@ pub fn run(shared: &Shared, compaction: &Compaction) -> Result<()> {
         table: &table,
         new_number: &new_number,
     };
-    let views = shared.live_views();
+    let inputs: HashSet<FileNumber> = compaction.tables().map(|file| file.number).collect();
+    let views = views_over(shared, &family, |file| !inputs.contains(&file.number), |_| true);
+    if compaction.drop_unread && !compaction.may_drop(&views) {
+        // An operand came in between. The next pick sees it.
+        return Ok(());
+    }
     let (tables, operator) = (shared.tables(), family.merge.as_deref());
     let context = JobContext { place, tables: &tables, views: &views, operator, cancelled: &cancelled };
     let outcome = job::run(compaction, &context).map_err(|failed| install::abandon(shared, failed))?;
@@ -59,7 +69,10 @@ fn install_outcome(shared: &Shared, compaction: &Compaction, outcome: Outcome) -
     let files: Vec<FileKind> = made.iter().map(|table| FileKind::Table(table.number)).collect();
     install::apply(shared, outcome.edit).map_err(|error| error.remove_if_not_applied(shared, &files))?;
     let counters = &shared.counters;
-    if compaction.trivial_move {
+    counters.expired_entries.add(outcome.expired);
+    if compaction.drop_unread {
+        counters.expired_tables.bump();
+    } else if compaction.trivial_move {
         counters.trivial_moves.bump()
     } else {
         counters.compactions.bump()
@@ -129,9 +142,38 @@ fn run_claimed(shared: &Shared, compaction: &Compaction) -> Result<()> {
 
 fn with_picker<T>(shared: &Shared, family: &Family, claims: &Claims, ask: impl FnOnce(&Picker<'_>) -> T) -> T {
     let current = family.current();
-    let oldest_view = shared.live_views().oldest();
+    let views = shared.live_views();
+    let (oldest_view, oldest_time_ms) = (views.oldest(), views.oldest_time_ms());
+    let memtables = current.immutables().iter().chain([current.memtable()]);
+    let earliest_operand_ms = memtables.map(|memtable| memtable.earliest_operand_ms()).min().unwrap_or(u64::MAX);
     let options = compaction_options(&shared.options, &family.options);
-    ask(&Picker { family: family.id, version: current.version(), options: &options, claims, oldest_view })
+    let (family, version, options) = (family.id, current.version(), &options);
+    ask(&Picker { family, version, options, claims, oldest_view, oldest_time_ms, earliest_operand_ms })
+}
+
+/// The live views, for work on tables or memtables of `family`; the two others say what of it is not among those.
+pub fn views_over(
+    shared: &Shared,
+    family: &Family,
+    is_table_elsewhere: impl Fn(&FileMeta) -> bool,
+    is_memtable_elsewhere: impl Fn(&Arc<Memtable>) -> bool,
+) -> LiveViews {
+    let views = shared.live_views();
+    if family.merge.is_none() {
+        return views;
+    }
+    // Operands get their time under this lock: once it was ours, one with an earlier time than the views' is in its memtable.
+    drop(shared.commit.lock());
+    let current = family.current();
+    let memtables = current.immutables().iter().chain([current.memtable()]);
+    let memtables = memtables.filter(|memtable| is_memtable_elsewhere(memtable));
+    let memtables = memtables.map(|memtable| memtable.earliest_operand_ms());
+    let tables = current
+        .version()
+        .files()
+        .filter(|(_, file)| is_table_elsewhere(file))
+        .map(|(_, file)| file.earliest_operand_ms());
+    views.with_operands_from(memtables.chain(tables).min().unwrap_or(u64::MAX))
 }
 
 /// The compaction layer's share of the options.

@@ -16,6 +16,8 @@ pub struct Counters {
     pub flush_bytes: Counter,
     pub compactions: Counter,
     pub trivial_moves: Counter,
+    pub expired_entries: Counter,
+    pub expired_tables: Counter,
     pub compaction_read_bytes: Counter,
     pub compaction_write_bytes: Counter,
     pub background_failures: Counter,

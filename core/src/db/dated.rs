@@ -1,6 +1,6 @@
 //! What a batch says depends on when it is committed in two cases: puts that expire after a time to live, and merge operands, which
-//! carry the time of their commit. Such a batch is written anew, once, before anything else happens to it; all others pay
-//! nothing. The caller's batch stays as it is and may be written again, with another time.
+//! carry the time of their commit. Such a batch is written anew: before it waits for its turn, so that room is made for the right
+//! length, and under the commit lock, so that operands have times in the order of their commits. All others pay nothing. The caller's batch stays as it is and may be written again, with another time.
 //!
 //! Here too, before anything is written: an operand for a family without a merge operator, or one that its operator refuses, is
 //! `InvalidArgument`. Thread rule: any thread.
@@ -13,16 +13,19 @@ use crate::iter::operands::STAMP_LEN;
 use crate::key::family::FamilyId;
 use crate::key::kind::Kind;
 
-/// The batch that is committed in the place of the request's, if it is another.
-pub fn batch(shared: &Shared, request: &CommitRequest<'_>) -> Result<Option<WriteBatch>> {
-    let batch = request.batch;
-    if batch.has_merges() {
-        check_operands(shared, batch)?;
-    } else if !may_expire(shared, request) {
-        return Ok(None);
+/// Whether the request's batch must be dated; after a check of its operands.
+pub fn is_due(shared: &Shared, request: &CommitRequest<'_>) -> Result<bool> {
+    if request.batch.has_merges() {
+        check_operands(shared, request.batch)?;
+        return Ok(true);
     }
+    Ok(may_expire(shared, request))
+}
+
+/// The batch that is committed now in the place of the request's. Its length does not depend on when that is.
+pub fn batch(shared: &Shared, request: &CommitRequest<'_>) -> Result<WriteBatch> {
     let ttl_of = |id| request.ttl_ms.unwrap_or_else(|| own_ttl_ms(shared, id));
-    committed_at(batch, shared.view_time_ms(), ttl_of).map(Some)
+    committed_at(request.batch, shared.view_time_ms(), ttl_of)
 }
 
 /// Whether a put of the batch may get an expiry from outside it.

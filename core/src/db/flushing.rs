@@ -142,11 +142,14 @@ fn write_family(shared: &Shared, waiting: &Waiting) -> Result<Vec<Arc<FileMeta>>
         new_number: &new_number,
     };
     let cancelled = || shared.health.poisoned().is_some();
+    // Operands in the memtables that are written meet what they apply to there; those in newer ones do not.
+    let is_newer = |memtable: &Arc<Memtable>| !waiting.memtables.iter().any(|own| Arc::ptr_eq(own, memtable));
+    let views = compacting::views_over(shared, &family, |_| false, is_newer);
     // All that is older than the memtables is in tables, whatever becomes of those meanwhile.
     let may_expire = family.current().version().files().any(|(_, file)| file.expiring > 0)
         || waiting.memtables.iter().any(|memtable| memtable.has_expiring());
     let mut collapse = Collapse::new(family.merge.as_deref(), may_expire);
-    flush::flush(&waiting.memtables, &shared.live_views(), place, MAX_TABLE_BYTES, &mut collapse, &cancelled)
+    flush::flush(&waiting.memtables, &views, place, MAX_TABLE_BYTES, &mut collapse, &cancelled)
 }
 
 fn table_files(edit: &VersionEdit) -> Vec<FileKind> {

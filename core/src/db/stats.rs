@@ -265,6 +265,8 @@ fn activity(shared: &Shared) -> Vec<(&'static str, StatValue)> {
         ("flush_bytes_total", &c.flush_bytes),
         ("compactions_total", &c.compactions),
         ("trivial_moves_total", &c.trivial_moves),
+        ("expired_entries_total", &c.expired_entries),
+        ("expired_tables_total", &c.expired_tables),
         ("compaction_read_bytes_total", &c.compaction_read_bytes),
         ("compaction_write_bytes_total", &c.compaction_write_bytes),
         ("background_failures_total", &c.background_failures),

@@ -63,23 +63,28 @@ pub fn commit(shared: &Shared, request: &CommitRequest<'_>) -> Result<()> {
         return if request.durability == Durability::Sync { sync(shared) } else { Ok(()) };
     }
     check_families(shared, request.batch)?;
-    let dated = dated::batch(shared, request)?;
-    let request = &CommitRequest { batch: dated.as_ref().unwrap_or(request.batch), ..*request };
+    let mut dated = if dated::is_due(shared, request)? { Some(dated::batch(shared, request)?) } else { None };
     let (last, charge) = {
         if let Some(transaction) = request.transaction.as_ref().filter(|_| cfg!(planted = "validate-before-lock")) {
             validate(shared, &shared.commit.lock(), transaction)?;
         }
-        let (mut commit, _place) = admit(shared, request)?;
+        let waiting = CommitRequest { batch: dated.as_ref().unwrap_or(request.batch), ..*request };
+        let (mut commit, _place) = admit(shared, &waiting)?;
         // Once more: a family may have been dropped while this waited. From here on it cannot.
         check_families(shared, request.batch)?;
         if let Some(transaction) = request.transaction.as_ref().filter(|_| !cfg!(planted = "validate-before-lock")) {
             validate(shared, &commit, transaction)?;
         }
+        if dated.is_some() {
+            // Again, for it may have waited: what is committed later has no earlier time. It is as long as it was.
+            dated = Some(dated::batch(shared, request)?);
+        }
+        let request = &CommitRequest { batch: dated.as_ref().unwrap_or(request.batch), ..*request };
         reserve_memory(shared, request.batch)?;
         (append_and_apply(shared, &mut commit, request)?, commit.recent.charge())
     };
     shared.charge_write_sets(charge);
-    let batch = request.batch;
+    let batch = dated.as_ref().unwrap_or(request.batch);
     shared.counters.writes.add(u64::from(batch.count()));
     shared.counters.write_bytes.add(batch.size_bytes() as u64);
     let synced = if request.durability == Durability::Sync { sync_through(shared, last) } else { Ok(()) };

@@ -141,6 +141,11 @@ pub fn stamp_ms(user_key: &[u8], stored: &[u8]) -> Result<u64> {
     Ok(split(stored).0)
 }
 
+/// The same of one that may be too short for it: then zero.
+pub fn stamp_of(stored: &[u8]) -> u64 {
+    split(stored).0
+}
+
 /// The time and the bytes of a stored operand that was checked to have both.
 fn split(stored: &[u8]) -> (u64, &[u8]) {
     match stored.split_first_chunk::<STAMP_LEN>() {

@@ -18,6 +18,7 @@
 use crate::error::Result;
 use crate::iter::covering::{Stretch, TombstoneSource};
 use crate::iter::internal::InternalIterator;
+use crate::iter::operands::stamp_of;
 use crate::iter::tombstones::FragmentedTombstones;
 use crate::key::internal;
 use crate::key::kind::Kind;
@@ -43,6 +44,8 @@ pub struct Memtable {
     unlogged: AtomicBool,
     /// Whether something in it expires.
     expiring: AtomicBool,
+    /// When its earliest merge operand was committed; `u64::MAX` as long as there is none.
+    earliest_operand_ms: AtomicU64,
 }
 
 impl Memtable {
@@ -57,6 +60,7 @@ impl Memtable {
             last_seqno: AtomicU64::new(0),
             unlogged: AtomicBool::new(false),
             expiring: AtomicBool::new(false),
+            earliest_operand_ms: AtomicU64::new(u64::MAX),
         }
     }
 
@@ -71,6 +75,7 @@ impl Memtable {
             last_seqno: AtomicU64::new(self.last_seqno.load(Ordering::Relaxed)),
             unlogged: AtomicBool::new(false),
             expiring: AtomicBool::new(self.has_expiring()),
+            earliest_operand_ms: AtomicU64::new(self.earliest_operand_ms()),
         }
     }
 
@@ -94,6 +99,11 @@ impl Memtable {
         self.expiring.load(Ordering::Relaxed)
     }
 
+    /// When its earliest merge operand was committed; `u64::MAX` if it holds none.
+    pub fn earliest_operand_ms(&self) -> u64 {
+        self.earliest_operand_ms.load(Ordering::Relaxed)
+    }
+
     /// Makes sure that point entries can be added without running out of memory: `entries` of them, with `bytes` bytes of keys
     /// and values altogether. To be called before a batch goes to the WAL, from where there is no way back.
     pub fn reserve(&self, entries: usize, bytes: usize) -> Result<()> {
@@ -108,8 +118,13 @@ impl Memtable {
             Kind::RangeDelete => self.ranges.add(user_key, value, seqno)?,
             _ => self.points.insert(user_key, seqno, kind, value)?,
         }
-        if kind == Kind::PutExpiring {
-            self.expiring.store(true, Ordering::Relaxed);
+        match kind {
+            Kind::PutExpiring => self.expiring.store(true, Ordering::Relaxed),
+            Kind::Merge => {
+                let earliest = self.earliest_operand_ms().min(stamp_of(value));
+                self.earliest_operand_ms.store(earliest, Ordering::Relaxed);
+            }
+            Kind::Put | Kind::Delete | Kind::RangeDelete => {}
         }
         // One writer: loads and stores suffice, and readers only want a figure.
         let number = seqno.get();

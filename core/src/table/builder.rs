@@ -15,9 +15,11 @@ use std::cmp::Ordering;
 
 use crate::env::fs::File;
 use crate::error::{Error, ErrorKind, Result};
+use crate::iter::operands::stamp_of;
 use crate::iter::tombstones::{FragmentedTombstones, RangeTombstone};
 use crate::key::family::FamilyId;
 use crate::key::internal::{self, TRAILER_LEN};
+use crate::key::kind::Kind;
 use crate::key::order::Order;
 use crate::key::separator::separator;
 use crate::key::sequence::SeqNo;
@@ -77,6 +79,8 @@ pub struct TableSummary {
     pub range_tombstones: u64,
     /// Merge operands.
     pub merges: u64,
+    /// When the earliest of them was committed; zero without one.
+    pub earliest_merge_ms: u64,
     /// Puts with an expiry.
     pub expiring: u64,
     /// The latest expiry of any of them; zero without one.
@@ -97,6 +101,8 @@ pub struct TableBuilder {
     tombstones: Vec<RangeTombstone>,
     tombstone_bytes: usize,
     properties: Properties,
+    /// When the earliest merge operand was committed.
+    earliest_merge_ms: Option<u64>,
     packer: Packer,
     /// Contents of the block being written; kept for its capacity.
     contents: Vec<u8>,
@@ -118,6 +124,7 @@ impl TableBuilder {
             tombstones: Vec::new(),
             tombstone_bytes: 0,
             properties: Properties::new(family, &options.order, options.block_size_bytes),
+            earliest_merge_ms: None,
             packer: Packer::new(options.compression),
             contents: Vec::new(),
             failed: None,
@@ -187,6 +194,10 @@ impl TableBuilder {
             internal::parse(internal_key).ok_or_else(|| Error::invalid("an internal key that does not parse"))?;
         self.check_order(internal_key)?;
         self.properties.count(&entry, value)?;
+        if entry.kind == Kind::Merge {
+            let stamp = stamp_of(value);
+            self.earliest_merge_ms = Some(self.earliest_merge_ms.map_or(stamp, |earliest| earliest.min(stamp)));
+        }
         let limit = self.options.block_size_bytes as usize;
         if !self.block.is_empty() && self.block.size_with(internal_key, value) > limit {
             self.write_gathered()?;
@@ -311,6 +322,7 @@ impl TableBuilder {
             deletes: properties.deletes,
             range_tombstones: properties.range_tombstones,
             merges: properties.merges,
+            earliest_merge_ms: self.earliest_merge_ms.unwrap_or_default(),
             expiring: properties.expiring,
             latest_expiry_ms: properties.latest_expiry_ms,
         }

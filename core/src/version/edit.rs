@@ -232,6 +232,7 @@ fn encode_file(out: &mut Vec<u8>, level: Level, file: &FileMeta) {
     put_varint(out, file.deletes);
     put_varint(out, file.range_tombstones);
     put_varint(out, file.merges);
+    put_varint(out, file.earliest_merge_ms);
     put_varint(out, file.expiring);
     put_varint(out, file.latest_expiry_ms);
 }
@@ -253,6 +254,7 @@ fn decode_file(r: &mut Reader<'_>) -> Result<(Level, Arc<FileMeta>)> {
         deletes: varint(r)?,
         range_tombstones: varint(r)?,
         merges: varint(r)?,
+        earliest_merge_ms: varint(r)?,
         expiring: varint(r)?,
         latest_expiry_ms: varint(r)?,
     };
@@ -343,6 +345,7 @@ mod tests {
             deletes: u64::MAX,
             range_tombstones: u64::MAX,
             merges: u64::MAX,
+            earliest_merge_ms: u64::MAX,
             expiring: u64::MAX,
             latest_expiry_ms: u64::MAX,
         };
@@ -428,6 +431,7 @@ mod tests {
             deletes: 10,
             range_tombstones: 1,
             merges: 2,
+            earliest_merge_ms: 350,
             expiring: 3,
             latest_expiry_ms: 400,
             ..meta(9, "a", "k2", 5..=300)

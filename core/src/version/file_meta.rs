@@ -82,6 +82,8 @@ pub struct FileMeta {
     pub range_tombstones: u64,
     /// Merge operands.
     pub merges: u64,
+    /// When the earliest of them was committed, in milliseconds since 1970; zero without one.
+    pub earliest_merge_ms: u64,
     /// Puts with an expiry.
     pub expiring: u64,
     /// The latest expiry of any of them, in milliseconds since 1970; zero without one.
@@ -110,6 +112,11 @@ impl FileMeta {
             && self.range_tombstones == 0
             && self.merges == 0
             && self.latest_expiry_ms <= time_ms
+    }
+
+    /// When its earliest merge operand was committed; `u64::MAX` if it holds none.
+    pub fn earliest_operand_ms(&self) -> u64 {
+        if self.merges == 0 { u64::MAX } else { self.earliest_merge_ms }
     }
 
     /// Whether the two tables' bounds share a key.
@@ -143,6 +150,7 @@ pub mod testing {
             deletes: 0,
             range_tombstones: 0,
             merges: 0,
+            earliest_merge_ms: 0,
             expiring: 0,
             latest_expiry_ms: 0,
         }

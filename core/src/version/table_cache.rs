@@ -172,6 +172,7 @@ pub mod testing {
             deletes: summary.deletes,
             range_tombstones: summary.range_tombstones,
             merges: summary.merges,
+            earliest_merge_ms: summary.earliest_merge_ms,
             expiring: summary.expiring,
             latest_expiry_ms: summary.latest_expiry_ms,
         })

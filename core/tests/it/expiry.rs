@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use esker::env::clock::TestClock;
 use esker::env::sim_fs::SimFs;
-use esker::{Db, Environment, FamilyOptions, Options, ReadOptions, WriteBatch, WriteOptions};
+use esker::{Db, Environment, Executor, FamilyOptions, Options, ReadOptions, WriteBatch, WriteOptions};
 
 use crate::support::script::DIR;
 use crate::support::sets::tiny_options;
@@ -186,4 +186,88 @@ fn a_merge_keeps_its_base_s_expiry_and_an_expired_value_is_no_base() {
         settle();
         assert_eq!(world.get("k").as_deref(), Some("d"), "a value begun anew does not expire");
     }
+}
+
+/// Lets background work look around: something unrelated is flushed.
+fn let_background_look(world: &World) {
+    let other = world.db.family("other").or_else(|_| world.db.create_family("other", &FamilyOptions::default()));
+    let other = other.unwrap();
+    world.db.put_in(&other, "k", "v", &WriteOptions::default()).unwrap();
+    world.db.flush_family(&other).unwrap();
+}
+
+fn number(world: &World, name: &str) -> u64 {
+    world.db.stats().unwrap().number(name).unwrap()
+}
+
+#[test]
+fn a_table_of_expired_puts_goes_whole() {
+    let world = World::new(tiny_options());
+    for n in 0..20 {
+        world.db.put_with(format!("k{n:02}"), "v", &ttl(100 + n)).unwrap();
+    }
+    world.db.compact_range(None, None).unwrap();
+    world.at(118);
+    let_background_look(&world);
+    assert_eq!(number(&world, "expired_tables_total"), 0, "one entry lives");
+    assert_eq!(world.get("k19").as_deref(), Some("v"));
+    world.at(119);
+    let_background_look(&world);
+    assert!(number(&world, "expired_tables_total") > 0);
+    assert_eq!(number(&world, "expired_entries_total"), 20);
+    assert_eq!(world.get("k19"), None);
+    let world = world.reopen();
+    assert_eq!(world.get("k19"), None);
+}
+
+#[test]
+fn what_lies_beneath_an_expired_table_stays_hidden() {
+    let world = World::new(tiny_options());
+    world.db.put("k", "old").unwrap();
+    world.db.compact_range(None, None).unwrap();
+    world.db.put_with("k", "new", &ttl(100)).unwrap();
+    world.db.flush().unwrap();
+    world.at(100);
+    for round in 0..3 {
+        let_background_look(&world);
+        assert_eq!(world.get("k"), None, "round {round}");
+    }
+    world.db.compact_range(None, None).unwrap();
+    assert_eq!(world.get("k"), None);
+    assert_eq!(world.reopen().get("k"), None);
+}
+
+#[test]
+fn operands_in_memory_keep_the_expired_value_that_they_went_with() {
+    let world = World::new(Options { merge_operator: "append".to_owned(), ..tiny_options() });
+    world.db.put_with("k", "a", &ttl(100)).unwrap();
+    world.db.compact_range(None, None).unwrap();
+    world.at(50).merge("k", "b").unwrap();
+    world.at(100);
+    for _ in 0..2 {
+        let_background_look(&world);
+        assert_eq!(world.get("k"), None, "gone with what it was merged into");
+    }
+    world.db.merge("k", "c").unwrap();
+    assert_eq!(world.get("k").as_deref(), Some("c"));
+    let_background_look(&world);
+    world.db.compact_range(None, None).unwrap();
+    assert_eq!(world.get("k").as_deref(), Some("c"));
+}
+
+#[test]
+fn an_expired_table_is_found_without_any_write() {
+    let (disk, clock) = (SimFs::new(1), Arc::new(TestClock::at(START)));
+    let environment = Environment { executor: Executor::Threads, ..Environment::inline(Arc::new(disk), clock.clone()) };
+    let db = Db::open_in(environment, DIR, &tiny_options()).unwrap();
+    db.put_with("k", "v", &ttl(100)).unwrap();
+    db.flush().unwrap();
+    clock.set(START + 100);
+    // Idle threads look around a few times a second; this many questions take longer than that.
+    let found = (0..1_000_000).any(|_| {
+        std::thread::yield_now();
+        db.stats().unwrap().number("expired_tables_total") == Some(1)
+    });
+    assert!(found, "nobody looked");
+    db.close().unwrap();
 }
