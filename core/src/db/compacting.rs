@@ -22,6 +22,7 @@ use crate::options::{self, FamilyOptions, Options};
 use crate::table::{Compression, TableOptions};
 use crate::util::sync::Arc;
 use crate::version::file_meta::FileMeta;
+use crate::version::key_span::KeySpan;
 
 /// The compaction that should run next beside those that hold `claims`.
 pub fn pick(shared: &Shared, claims: &Claims) -> Option<Compaction> {
@@ -52,7 +53,11 @@ pub fn run(shared: &Shared, compaction: &Compaction) -> Result<()> {
         new_number: &new_number,
     };
     let inputs: HashSet<FileNumber> = compaction.tables().map(|file| file.number).collect();
-    let views = views_over(shared, &family, |file| !inputs.contains(&file.number), |_| true);
+    // The same tables that the pick looked at: what it found droppable would otherwise be picked and refused for ever.
+    let span = compaction.span();
+    let elsewhere =
+        |file: &FileMeta| !inputs.contains(&file.number) && span.overlaps(&compaction.order, &KeySpan::of(file));
+    let views = views_over(shared, &family, elsewhere, |_| true);
     if compaction.drop_unread && !compaction.may_drop(&views) {
         // An operand came in between. The next pick sees it.
         return Ok(());

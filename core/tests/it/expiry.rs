@@ -256,6 +256,20 @@ fn operands_in_memory_keep_the_expired_value_that_they_went_with() {
 }
 
 #[test]
+fn operands_of_other_keys_hold_no_expired_table() {
+    let options = Options { l0_compaction_trigger: 100, l0_stall_trigger: 200, ..tiny_options() };
+    let world = World::new(Options { merge_operator: "append".to_owned(), ..options });
+    world.db.put_with("k", "v", &ttl(100)).unwrap();
+    world.db.flush().unwrap();
+    world.db.merge("z", "a").unwrap();
+    world.db.flush().unwrap();
+    world.at(100);
+    let_background_look(&world);
+    assert_eq!(number(&world, "expired_tables_total"), 1);
+    assert_eq!((world.get("k"), world.get("z").as_deref()), (None, Some("a")));
+}
+
+#[test]
 fn an_expired_table_is_found_without_any_write() {
     let (disk, clock) = (SimFs::new(1), Arc::new(TestClock::at(START)));
     let environment = Environment { executor: Executor::Threads, ..Environment::inline(Arc::new(disk), clock.clone()) };
