@@ -13,3 +13,4 @@ else
   echo "SKIPPED: clippy is not installed"
 fi
 cargo test --quiet --package esker --test it tidy
+scripts/cdef.sh --check

@@ -46,4 +46,24 @@ install_python_package() {
     { cat "$log"; return 1; }
 }
 
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
+}
+
+# Installs Debian packages, and says so; false (with a word why) where that is not possible. Asks for a fresh list of packages
+# only if the one that is there does not do.
+install_packages() {
+  if ! command -v apt-get >/dev/null; then
+    echo "please install by hand: $*"
+    return 1
+  fi
+  echo "installing $* from Debian's packages"
+  local log="$TARGET/apt.log"
+  mkdir -p "$TARGET"
+  local install=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Acquire::http::Timeout=20 install -y --no-install-recommends "$@")
+  as_root "${install[@]}" >"$log" 2>&1 ||
+    { as_root apt-get update -qq >>"$log" 2>&1 && as_root "${install[@]}" >>"$log" 2>&1; } ||
+    { echo "that did not work: $(grep -a '^E: ' "$log" | tail -1)"; return 1; }
+}
+
 say() { printf '\n== %s\n' "$*"; }

@@ -6,20 +6,6 @@
 #   from PyPI, into target/venv only:            what scripts/requirements.txt lists
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
-as_root() {
-  if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
-}
-
-# Installs Debian packages; false (with a word why) where that is not possible.
-install_packages() {
-  if ! command -v apt-get >/dev/null; then
-    echo "setup: please install by hand: $*"
-    return 1
-  fi
-  echo "setup: installing $* from Debian's packages"
-  { as_root apt-get update -qq && DEBIAN_FRONTEND=noninteractive as_root apt-get install -y -qq "$@"; } >/dev/null
-}
-
 for tool in cargo cc make; do
   command -v "$tool" >/dev/null || { echo "setup: $tool is needed and not installed" >&2; exit 1; }
 done
