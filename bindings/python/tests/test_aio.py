@@ -171,6 +171,31 @@ def test_transactions(path: Path) -> None:
     run(main())
 
 
+def test_merging_and_expiry(path: Path) -> None:
+    async def main() -> None:
+        async with await aio.open(path) as db:
+            counters = await db.column_family("counters", create=True, merge_operator="add_u64")
+            await counters.merge(b"n", 1, durability="sync")
+            async with db.batch() as batch:
+                batch.merge(b"n", 2, family=counters)
+                batch.put(b"k", b"goes", ttl=0.05)
+            async with counters.batch(ttl=0.05) as batch:
+                batch.put(b"m", esker.u64(7))
+            async with await db.transaction() as t:
+                await t.merge(b"n", 3, family=counters)
+                await t.put(b"l", b"goes", ttl=0.05)
+            await db.put(b"o", b"goes", ttl=0.05)
+            assert await db.put_many([(b"p", b"goes")], ttl=0.05) == 1
+            await db.put(b"q", b"stays", ttl=3600)
+            deadline = asyncio.get_running_loop().time() + 20
+            while [key async for key in db] != [b"q"] or await counters.contains(b"m"):
+                assert asyncio.get_running_loop().time() < deadline
+                await asyncio.sleep(0.01)
+            assert esker.from_u64(await counters.get(b"n")) == 6
+
+    run(main())
+
+
 def test_transact(path: Path) -> None:
     async def add(t: aio.Transaction) -> int:
         n = int(await t.get(b"n", b"0")) + 1

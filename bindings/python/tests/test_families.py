@@ -93,6 +93,7 @@ def test_a_family_has_the_methods_of_a_database(db: esker.Db, users: esker.Colum
         assert view is not None and view.tobytes() == b"3" and tree.get_view(b"a") is None
         assert list(tree) == list(tree.keys()) == [b"c", b"e"]
         assert list(tree.values(reverse=True)) == [b"5", b"3"]
+        assert tree.approximate_size() >= tree.approximate_size(b"x", b"y") == 0
         assert list(tree.items(start=b"d")) == list(tree.items(prefix=b"e")) == [(b"e", b"5")]
         tree.flush()
         tree.compact()
