@@ -2336,7 +2336,7 @@ esker_status esker_approximate_size(const esker_db *db,
  * Reads and checks every file of a database that is not open. Writes nothing.
  *
  * @param[in]  path     a C string, in the encoding of the file system
- * @param[in]  options  NULL; in this version no option has a meaning here
+ * @param[in]  options  NULL, or what has the comparators of the database; nothing else in them has a meaning here
  * @param[out] report   [own] what was checked, as text, to free with esker_value_free(); NULL unless ESKER_OK
  * @param[out] error    [own] NULL, or where to put the error: with ESKER_CORRUPTION it has the file and offset of
  *                      the first problem, and its message is the whole report

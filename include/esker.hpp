@@ -1054,9 +1054,9 @@ public:
         return reason;
     }
 
-    /** Checks every file of a database that is not open; the report, or an Error that holds it. */
-    static std::string verify(const std::string &path) {
-        return detail::text([&](auto v, auto e) { return esker_verify(path.c_str(), nullptr, v, e); });
+    /** Checks every file of a database that is not open; the report, or an Error with it. Wants its comparators. */
+    static std::string verify(const std::string &path, const Options &options = Options()) {
+        return detail::text([&](auto v, auto e) { return esker_verify(path.c_str(), options.handle(), v, e); });
     }
     /** Removes a database that is not open. */
     static void destroy(const std::string &path) {

@@ -116,7 +116,7 @@ pub unsafe extern "C" fn esker_open(
     let (error, db, path, options) = unsafe { (ErrorOut::new(error), Out::new(db), self::path(path), borrow(options)) };
     boundary("esker_open", error, || {
         let mut db = db.required("db")?;
-        let (options, gate) = options.map_or_else(|| Ok((Options::new(), None)), esker_options::for_open)?;
+        let (options, gate) = esker_options::for_one(options)?;
         db.set(keep(esker_db::new(open_engine(path?, &options)?, gate)).cast_mut());
         Ok(ESKER_OK)
     })

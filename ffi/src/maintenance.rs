@@ -217,7 +217,7 @@ pub unsafe extern "C" fn esker_approximate_size(
 /// Reads and checks every file of a database that is not open. Writes nothing.
 ///
 /// @param[in]  path     a C string, in the encoding of the file system
-/// @param[in]  options  NULL; in this version no option has a meaning here
+/// @param[in]  options  NULL, or what has the comparators of the database; nothing else in them has a meaning here
 /// @param[out] report   [own] what was checked, as text, to free with esker_value_free(); NULL unless ESKER_OK
 /// @param[out] error    [own] NULL, or where to put the error: with ESKER_CORRUPTION it has the file and offset of
 ///                      the first problem, and its message is the whole report
@@ -233,11 +233,13 @@ pub unsafe extern "C" fn esker_verify(
     error: *mut *mut esker_error,
 ) -> esker_status {
     // SAFETY: conventions 6 to 9.
-    let (error, report, path, _options) =
+    let (error, report, path, options) =
         unsafe { (ErrorOut::new(error), Out::new(report), self::path(path), borrow(options)) };
     boundary("esker_verify", error, || {
         let mut report = report.required("report")?;
-        report.give(esker_value::text(verdict(&Db::verify(path?)?)?));
+        // The gate stays to the end of the call: comparators work while it is there.
+        let (options, _gate) = esker_options::for_one(options)?;
+        report.give(esker_value::text(verdict(&Db::verify_with(path?, &options)?)?));
         Ok(ESKER_OK)
     })
 }

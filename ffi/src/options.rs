@@ -47,8 +47,12 @@ impl esker_options {
         Ok(())
     }
 
-    /// The options to open one database with, and its gate if there are callbacks.
-    pub(crate) fn for_open(&self) -> Result<(Options, Option<Arc<Gate>>)> {
+    /// The options for one database, and its gate if there are callbacks. Without options the defaults.
+    pub(crate) fn for_one(options: Option<&esker_options>) -> Result<(Options, Option<Arc<Gate>>)> {
+        options.map_or_else(|| Ok((Options::new(), None)), esker_options::bound)
+    }
+
+    fn bound(&self) -> Result<(Options, Option<Arc<Gate>>)> {
         let mut options = self.options.clone();
         if self.orders.is_empty() && self.operators.is_empty() {
             return Ok((options, None));

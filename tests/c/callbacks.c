@@ -205,6 +205,12 @@ static void ending(const char *path) {
     CHECK_STATUS(ESKER_INVALID_ARGUMENT, esker_open(path, NULL, &db, &error));
     CHECK(db == NULL);
 
+    PHASE("who knows the order can verify it");
+    esker_value *report = NULL;
+    CHECK_OK(esker_verify(path, options, &report, &error));
+    CHECK(report != NULL && order.ended == 0);
+    esker_value_free(report);
+
     PHASE("a database keeps it beyond the options, until it is closed");
     CHECK_OK(esker_open(path, options, &db, &error));
     esker_options_free(options);
