@@ -47,7 +47,10 @@ impl Batch {
 
     /// The number of the family that `asked` says.
     fn family(&self, py: Python<'_>, asked: Option<&Bound<'_, PyAny>>) -> PyResult<FamilyId> {
-        Ok(self.handle(py, asked)?.map_or(FamilyId::DEFAULT, |family| family.id()))
+        match (&self.home, asked) {
+            (Some(home), None) => Ok(home.family.id()),
+            _ => Ok(self.handle(py, asked)?.map_or(FamilyId::DEFAULT, |family| family.id())),
+        }
     }
 
     /// The family that `asked` says; none if that is the default one of no database.
