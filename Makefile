@@ -1,6 +1,6 @@
 # Names for commands only; what they do stands in scripts/.
 
-.PHONY: help demo test check bench install wheel clean test-planted
+.PHONY: help demo test check bench install uninstall wheel clean test-planted
 
 help:               ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/: +## +/\t/' | expand -t 14
@@ -17,8 +17,11 @@ check:              ## the fast part of test: format, lints, house rules
 bench:              ## our own figures (ARGS='--num 1000000 fillseq readrandom')
 	@scripts/bench.sh $(ARGS)
 
-install:            ## library, header, C++ wrapper, pkg-config, CMake, tool (PREFIX=/usr/local DESTDIR=)
+install:            ## library, headers, pkg-config, CMake, man pages, tool (PREFIX=/usr/local DESTDIR=)
 	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' scripts/install.sh
+
+uninstall:          ## removes what install laid down (the same PREFIX and DESTDIR)
+	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' scripts/install.sh --uninstall
 
 wheel:              ## the Python package as target/wheels/*.whl
 	@scripts/wheel.sh

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the library, header, C++ wrapper, pkg-config file, CMake package and tool below $DESTDIR$PREFIX.
+# Installs the library, headers, pkg-config file, CMake package, man pages and tool below $DESTDIR$PREFIX.
+#   --uninstall    removes what this script puts there, file by file, and the one directory that is only Esker's
 #   PROFILE=dev    takes the tests' builds instead of optimised ones
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
@@ -7,23 +8,51 @@ PREFIX=${PREFIX:-/usr/local}
 DESTDIR=${DESTDIR:-}
 VERSION=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 ABI=0
-
 PROFILE=${PROFILE:-release}
 built=$(profile_folder "$PROFILE")
-cargo build --profile "$PROFILE" --package esker-ffi --package esker-cli
+root="$DESTDIR$PREFIX"
 
-library="$DESTDIR$PREFIX/lib"
-install -d "$library/pkgconfig" "$library/cmake/esker" "$DESTDIR$PREFIX/include" "$DESTDIR$PREFIX/bin"
+# Three verbs, so that one list below serves both ways.
+install_file() { install -D -m "$1" "$2" "$root/$3"; }
+install_link() { ln -sf "$1" "$root/$2"; }
+# Fills in a template: @PREFIX@ is where the files will be used, without DESTDIR.
+install_text() {
+  install -d "$(dirname "$root/$2")"
+  sed -e "s|@PREFIX@|$PREFIX|g" -e "s|@VERSION@|$VERSION|g" "$1" >"$root/$2"
+  chmod 644 "$root/$2"
+}
+
+if [ "${1:-}" = --uninstall ]; then
+  # The library may be of another version than these sources: the link tells.
+  installed=$(readlink "$root/lib/libesker.so.$ABI" || true)
+  case "$installed" in libesker.so.*) rm -f "$root/lib/$installed" ;; esac
+  install_file() { rm -f "$root/$3"; }
+  install_link() { rm -f "$root/$2"; }
+  install_text() { rm -f "$root/$2"; }
+else
+  cargo build --profile "$PROFILE" --package esker-ffi --package esker-cli
+fi
+
 # libesker.so.0.1.0 is the file; programs are bound to libesker.so.0, the ABI; the linker looks for libesker.so.
-install -m 755 "$built"/libesker.so "$library/libesker.so.$VERSION"
-ln -sf "libesker.so.$VERSION" "$library/libesker.so.$ABI"
-ln -sf "libesker.so.$ABI" "$library/libesker.so"
-install -m 644 "$built"/libesker.a "$library/libesker.a"
-install -m 644 include/esker.h include/esker.hpp "$DESTDIR$PREFIX/include/"
-install -m 755 "$built"/esker "$DESTDIR$PREFIX/bin/esker"
+install_file 755 "$built/libesker.so" "lib/libesker.so.$VERSION"
+install_link "libesker.so.$VERSION" "lib/libesker.so.$ABI"
+install_link "libesker.so.$ABI" lib/libesker.so
+install_file 644 "$built/libesker.a" lib/libesker.a
+install_file 644 include/esker.h include/esker.h
+install_file 644 include/esker.hpp include/esker.hpp
+install_file 644 include/esker.cdef include/esker.cdef
+install_file 755 "$built/esker" bin/esker
+install_text scripts/esker.pc.in lib/pkgconfig/esker.pc
+install_text scripts/esker-config.cmake.in lib/cmake/esker/esker-config.cmake
+install_text scripts/esker-config-version.cmake.in lib/cmake/esker/esker-config-version.cmake
+install_text docs/man/esker.1 share/man/man1/esker.1
+install_text docs/man/esker.3 share/man/man3/esker.3
 
-fill() { sed -e "s|@PREFIX@|$PREFIX|g" -e "s|@VERSION@|$VERSION|g" "$1" >"$2"; }
-fill scripts/esker.pc.in "$library/pkgconfig/esker.pc"
-fill scripts/esker-config.cmake.in "$library/cmake/esker/esker-config.cmake"
-fill scripts/esker-config-version.cmake.in "$library/cmake/esker/esker-config-version.cmake"
-echo "installed esker $VERSION below $DESTDIR$PREFIX"
+if [ "${1:-}" = --uninstall ]; then
+  rmdir "$root/lib/cmake/esker" 2>/dev/null || true
+  echo "removed esker from $root"
+else
+  # Without this the dynamic linker would not know a library in /usr/local/lib until somebody else runs it.
+  if [ -z "$DESTDIR" ] && [ "$(id -u)" = 0 ] && command -v ldconfig >/dev/null; then ldconfig; fi
+  echo "installed esker $VERSION below $root"
+fi

@@ -1,11 +1,17 @@
 #!/usr/bin/env bash
 # Installs into an empty directory and uses what is there as a stranger would: the C program of README.md by pkg-config, against
-# the shared and the static library; a C++ program; CMake where it is installed; the tool. Then README's Python program.
+# the shared and the static library; a C++ program; CMake where it is installed; the tool; the man pages, which must say what the
+# tool and the header say. Then README's Python program. Last, uninstalling leaves what is not Esker's, and nothing that is.
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 PREFIX=/opt/esker
+# What is there before, and must be there after everything else has gone.
+mkdir -p "$work/root$PREFIX/lib/cmake/other" "$work/root$PREFIX/include"
+touch "$work/root$PREFIX/lib/libother.so.0" "$work/root$PREFIX/include/esker-other.h" "$work/root$PREFIX/lib/cmake/other/x"
+below() { (cd "$work/root$PREFIX" && find . ! -type d | sort); }
+before=$(below)
 PROFILE=${PROFILE:-release} PREFIX=$PREFIX DESTDIR="$work/root" scripts/install.sh
 
 lib="$work/root$PREFIX/lib"
@@ -30,15 +36,45 @@ flags() {
   fi
 }
 
+VERSION=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
+expect "the files" "$(sort <<FILES
+$before
+./bin/esker
+./include/esker.cdef
+./include/esker.h
+./include/esker.hpp
+./lib/cmake/esker/esker-config-version.cmake
+./lib/cmake/esker/esker-config.cmake
+./lib/libesker.a
+./lib/libesker.so
+./lib/libesker.so.0
+./lib/libesker.so.$VERSION
+./lib/pkgconfig/esker.pc
+./share/man/man1/esker.1
+./share/man/man3/esker.3
+FILES
+)" "$(below)"
+expect "the links" "libesker.so.0 libesker.so.$VERSION" "$(readlink "$lib/libesker.so") $(readlink "$lib/libesker.so.0")"
+expect "the SONAME" libesker.so.0 "$(readelf -d "$lib/libesker.so.$VERSION" | sed -n 's/.*soname: \[\(.*\)\]/\1/p')"
+expect "no template is left unfilled" "" "$(grep -rlI '@[A-Z]*@' "$work/root" || true)"
+
 block c >"$work/hello.c"
 cd "$work"
 # shellcheck disable=SC2046  # flags are words
 cc -std=c11 -Wall -Wextra -pedantic -Werror hello.c -o hello $(flags --cflags --libs)
 expect "C, shared library" hello "$(./hello)"
+expect "C is bound to the ABI" libesker.so.0 "$(readelf -d hello | sed -n 's/.*NEEDED.*\[\(libesker.*\)\]/\1/p')"
 rm -rf data
-# shellcheck disable=SC2046
-cc -std=c11 hello.c -o hello-static $(flags --cflags) "$lib/libesker.a" -lpthread -ldl -lm
+# What the archive needs besides itself is what Libs.private says: the same flags with the library by its file, and then with
+# nothing shared at all.
+static=$(if command -v pkg-config >/dev/null; then pkg-config --static --libs esker; else echo "-lesker -lpthread -ldl -lm"; fi)
+# shellcheck disable=SC2046,SC2086
+cc -std=c11 hello.c -o hello-static $(flags --cflags) ${static/-lesker/$lib/libesker.a}
 expect "C, static library" hello "$(LD_LIBRARY_PATH= ./hello-static)"
+rm -rf data
+# shellcheck disable=SC2046,SC2086
+cc -std=c11 -static hello.c -o hello-alone $(flags --cflags) -L"$lib" $static 2>ld.log || { cat ld.log; exit 1; } # glibc warns
+expect "C, all static" hello "$(LD_LIBRARY_PATH= ./hello-alone)"
 
 cat >hello.cpp <<'CPP'
 #include <esker.hpp>
@@ -54,18 +90,27 @@ c++ -std=c++17 -Wall -Wextra -pedantic -Werror hello.cpp -o hello-cpp $(flags --
 expect "C++" hello "$(./hello-cpp)"
 
 if command -v cmake >/dev/null; then
-  rm -rf data-cpp
-  cat >CMakeLists.txt <<'CMAKE'
+  cat >CMakeLists.txt <<CMAKE
 cmake_minimum_required(VERSION 3.10)
 project(hello CXX)
 set(CMAKE_CXX_STANDARD 17)
-find_package(esker 0.1 REQUIRED)
+find_package(esker ${VERSION%.*} CONFIG REQUIRED)
 add_executable(hello-cmake hello.cpp)
 target_link_libraries(hello-cmake esker::esker)
+add_executable(hello-cmake-static hello.cpp)
+target_link_libraries(hello-cmake-static esker::static)
+find_package(esker 9.9 CONFIG QUIET)
+if(esker_FOUND)
+  message(FATAL_ERROR "version 9.9 was found")
+endif()
 CMAKE
   cmake -S . -B out -DCMAKE_PREFIX_PATH="$work/root$PREFIX" >cmake.log 2>&1 && cmake --build out >>cmake.log 2>&1 ||
     { cat cmake.log; exit 1; }
-  expect "CMake" hello "$(out/hello-cmake)"
+  rm -rf data-cpp
+  expect "CMake, shared library" hello "$(out/hello-cmake)"
+  rm -rf data-cpp
+  expect "CMake, static library" hello "$(LD_LIBRARY_PATH= out/hello-cmake-static)"
+  expect "CMake links them so" 1 "$(readelf -d out/hello-cmake out/hello-cmake-static | grep -c 'NEEDED.*libesker.so.0')"
 else
   echo "SKIPPED: CMake is not installed"
 fi
@@ -73,9 +118,39 @@ fi
 "$work/root$PREFIX/bin/esker" put data-tool greeting hello
 expect "tool" hello "$("$work/root$PREFIX/bin/esker" get data-tool greeting)"
 
+man="$work/root$PREFIX/share/man"
+# A page's text without its markup.
+plain() { sed -e 's/^\.[A-Z]* //; s/\\f.//g; s/\\-/-/g; s/"//g' "$man/$1"; }
+if command -v groff >/dev/null; then
+  for page in man1/esker.1 man3/esker.3; do
+    expect "$page is without fault" "" "$(groff -ww -man -Tutf8 "$man/$page" 2>&1 >/dev/null)"
+    expect "$page has the version" 1 "$(groff -man -Tascii "$man/$page" | grep -c "^esker $VERSION ")"
+  done
+else
+  echo "SKIPPED: groff is not installed: the man pages are not formatted"
+fi
+tool="$work/root$PREFIX/bin/esker"
+commands=$("$tool" --help | sed -n '/^Commands:/,/^Options:/s/^  \([a-z][a-z-]*\) .*/\1/p')
+expect "esker(1) has the commands" "$(sort <<<"$commands")" "$(awk '/^\.SH/ { on = /COMMANDS/ } on && above == ".TP" { print $2 } { above = $0 }' \
+  "$man/man1/esker.1" | tr -d '\\' | sort)"
+options_of() { grep -oE -- '(^|[^a-z-])--[a-z][a-z-]+' | grep -oE -- '--[a-z-]+' | sort -u; }
+expect "esker(1) has the options" "$(for c in $commands; do [ "$c" = help ] || "$tool" "$c" --help; done | sed -n '/^Options:/,$p' |
+  sed -nE 's/^ +(-[a-zA-Z], )?(--[a-z-]+).*/\2/p' | cat - <("$tool" --help | sed -nE 's/^ +-[a-zA-Z], (--[a-z-]+).*/\1/p') | sort -u)" \
+  "$(plain man1/esker.1 | options_of)"
+sed -n '/^#include <stdio.h>/,/^}/p' "$man/man3/esker.3" | sed 's/\\e/\\/g' | cat <(echo '#include <esker.h>') - >manual.c
+# shellcheck disable=SC2046
+cc -std=c11 -Wall -Wextra -pedantic -Werror manual.c -o manual $(flags --cflags --libs)
+rm -rf data
+expect "esker(3), its program" hello "$(./manual)"
+expect "esker(3) names only what there is" "" "$(grep -oE 'esker_[a-z_]+ \(\)' "$man/man3/esker.3" | tr -d ' ()' | sort -u |
+  while read -r name; do grep -q "[ *]$name(" "$work/root$PREFIX/include/esker.h" || echo "$name"; done)"
+
 cd "$ROOT"
 if [ -x "$VENV/bin/python" ] && "$VENV/bin/python" -c 'import esker' 2>/dev/null; then
   block python >"$work/hello.py"
   expect "README, Python" "" "$(cd "$work" && rm -rf data && "$VENV/bin/python" hello.py 2>&1)"
 fi
+PREFIX=$PREFIX DESTDIR="$work/root" scripts/install.sh --uninstall
+expect "uninstalling leaves what was there before" "$before" "$(below)"
+expect "and no directory of its own" "" "$(cd "$work/root" && find . -type d -name 'esker' | grep -v '^./opt/esker$' || true)"
 echo "install: $passed passed, 0 failed"
