@@ -479,7 +479,14 @@ def test_ctrl_c_while_waiting_for_a_key(db: esker.Db) -> None:
         lambda t: t.put(b"k", b"w"),
         lambda t: t.get_for_update(b"k"),
         lambda _: db.put(b"k", b"plain"),
+        lambda _: db.delete_range(b"a", b"z"),
+        lambda _: db.put_many([(b"k", b"plain")]),
+        lambda _: batch.commit(),
+        lambda _: optimistic.commit(),
     ]
+    batch, optimistic = db.batch(), db.transaction()
+    batch.put(b"k", b"batch")
+    optimistic.put(b"k", b"optimistic")
     try:
         for wait in waits:
             timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
@@ -495,7 +502,10 @@ def test_ctrl_c_while_waiting_for_a_key(db: esker.Db) -> None:
     holder.commit()
     with db.transaction(mode="pessimistic", lock_timeout=0) as t:
         t.put(b"own", b"the interrupted ones gave it back")
-    assert db[b"k"] == b"v"
+    assert db[b"k"] == b"v" and optimistic.finished
+    assert len(batch) == 1, "it can be committed again"
+    batch.commit()
+    assert db[b"k"] == b"batch"
 
 
 def test_a_signal_handler_runs_during_a_wait_and_may_use_the_database(db: esker.Db) -> None:
