@@ -40,6 +40,7 @@ install_link "libesker.so.$ABI" lib/libesker.so
 install_file 644 "$built/libesker.a" lib/libesker.a
 install_file 644 include/esker.h include/esker.h
 install_file 644 include/esker.hpp include/esker.hpp
+for part in include/esker/*.hpp; do install_file 644 "$part" "$part"; done
 install_file 644 include/esker.cdef include/esker.cdef
 install_file 755 "$built/esker" bin/esker
 install_text scripts/esker.pc.in lib/pkgconfig/esker.pc
@@ -49,7 +50,7 @@ install_text docs/man/esker.1 share/man/man1/esker.1
 install_text docs/man/esker.3 share/man/man3/esker.3
 
 if [ "${1:-}" = --uninstall ]; then
-  rmdir "$root/lib/cmake/esker" 2>/dev/null || true
+  rmdir "$root/lib/cmake/esker" "$root/include/esker" 2>/dev/null || true
   echo "removed esker from $root"
 else
   # Without this the dynamic linker would not know a library in /usr/local/lib until somebody else runs it.

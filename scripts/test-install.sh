@@ -43,6 +43,7 @@ $before
 ./include/esker.cdef
 ./include/esker.h
 ./include/esker.hpp
+$(printf './%s\n' include/esker/*.hpp)
 ./lib/cmake/esker/esker-config-version.cmake
 ./lib/cmake/esker/esker-config.cmake
 ./lib/libesker.a
