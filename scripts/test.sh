@@ -23,7 +23,7 @@ part() {
 
 # The closing lines of the runners in LOG: cargo test, nextest, pytest, our own.
 summary_lines() {
-  grep -aE '^test result: |^ +Summary \[|^(=+ )?[0-9]+ (passed|failed|error).* in [0-9.]+s|^install: |^dlopen: [0-9]|SKIPPED: ' "$1" || true
+  grep -aE '^test result: |^ +Summary \[|^(=+ )?[0-9]+ (passed|failed|error).* in [0-9.]+s|^install: |^dlopen: [0-9]|^getting started: |SKIPPED: ' "$1" || true
 }
 
 part setup scripts/setup.sh
@@ -32,10 +32,11 @@ part rust scripts/test-rust.sh
 part python scripts/test-python.sh
 part install env PROFILE=dev scripts/test-install.sh
 part dlopen env PROFILE=dev scripts/test-dlopen.sh
+part newcomer env PROFILE=dev scripts/test-getting-started.sh
 part demo env PROFILE=dev scripts/demo.sh --small
 
 say "summary"
-for log in rust python install dlopen demo; do
+for log in rust python install dlopen newcomer demo; do
   [ -f "$LOGS/$log.log" ] && summary_lines "$LOGS/$log.log" | sed -E "s/^ +//"
 done
 printf '%s\n' "${done_parts[@]}"
