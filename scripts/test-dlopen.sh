@@ -29,6 +29,11 @@ export LD_LIBRARY_PATH="$PLACE/lib" PKG_CONFIG_PATH="$PLACE/lib/pkgconfig"
 export NODE_PATH="$PLACE/node/node_modules" GOCACHE="$PLACE/go" GO111MODULE=off
 
 scripts/cdef.sh --check
+# It is C, and declares every export and nothing else.
+printf '#include <stdint.h>\n#include <stddef.h>\n#include "esker.cdef"\n' |
+  cc -std=c99 -Wall -Wextra -pedantic -Werror -Iinclude -x c -fsyntax-only -
+diff <(grep -oE '\besker_[a-z0-9_]+\(' "$CDEF" | tr -d '(' | LC_ALL=C sort -u) <(LC_ALL=C sort ffi/exports.txt) ||
+  { echo "esker.cdef does not declare what ffi/exports.txt lists"; exit 1; }
 for runtime in "${ALL[@]}"; do
   [ -d "tests/dlopen/$runtime" ] && [ -d "examples/$runtime" ] || { echo "$runtime has no test or no example"; exit 1; }
 done
