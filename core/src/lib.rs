@@ -15,6 +15,9 @@
 //! | 8 | [`options`] |
 //! | 9 | `db` |
 //! | 10 | `transaction` |
+//! | 11 | `fuzzing` |
+//!
+//! `fuzzing` is in no build but those of the tests and the fuzz targets.
 #![deny(unsafe_code)]
 
 mod batch;
@@ -22,6 +25,9 @@ mod compaction;
 pub mod db;
 pub mod env;
 pub mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod iter;
 mod key;
 mod memtable;

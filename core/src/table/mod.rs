@@ -19,7 +19,7 @@ pub mod iterator;
 pub mod properties;
 mod readahead;
 pub mod reader;
-mod tombstone_block;
+pub mod tombstone_block;
 mod verify;
 
 pub use builder::{TableBuilder, TableOptions, TableSummary};

@@ -14,7 +14,7 @@ pub mod level_tombstones;
 pub mod manifest;
 #[cfg(test)]
 mod manifest_crash_tests;
-mod manifest_file;
+pub mod manifest_file;
 pub mod manifest_recover;
 mod manifest_rotate;
 #[cfg(test)]

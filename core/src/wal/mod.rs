@@ -19,6 +19,8 @@ mod writer;
 mod writer_tests;
 
 pub use format::Link;
+#[cfg(feature = "fuzzing")]
+pub use format::{HEADER_SECTOR_LEN, encode_segment_header};
 pub use replay::{LoggedBatch, ReplayInput, replay};
 pub use segment::{PreparedSegment, prepare_segment};
 pub use sync_point::SyncPoint;

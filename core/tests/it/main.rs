@@ -11,6 +11,7 @@ mod families;
 mod faults;
 mod features;
 mod histories;
+mod hostile;
 mod key_locks;
 mod merge_operators;
 mod merges;

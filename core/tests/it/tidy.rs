@@ -28,6 +28,7 @@ const RANKS: &[&[&str]] = &[
     &["options"],
     &["db"],
     &["transaction"],
+    &["fuzzing"],
 ];
 
 /// A broken rule.

@@ -1,5 +1,15 @@
 //! A seeded generator of numbers and of keys that are likely to meet the engine's boundaries.
 
+/// The environment's variable `name` as a number.
+pub fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// The seed that `ESKER_SEED` asks for, as the long tier does; `default` in the quick tier.
+pub fn seed_or(default: u64) -> u64 {
+    number("ESKER_SEED").unwrap_or(default)
+}
+
 /// SplitMix64: small, good enough, the same everywhere.
 #[derive(Clone, Debug)]
 pub struct Rng(u64);
