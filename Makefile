@@ -1,6 +1,6 @@
 # Names for commands only; what they do stands in scripts/.
 
-.PHONY: help demo test check bench install uninstall wheel clean test-planted
+.PHONY: help demo test check bench install uninstall wheel clean test-planted test-long
 
 help:               ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/: +## +/\t/' | expand -t 14
@@ -31,3 +31,6 @@ clean:              ## remove everything that was built
 
 test-planted:       ## plant one bug after the other; the quick tests must catch each
 	@scripts/test-planted.sh $(PLANTED)
+
+test-long:          ## hours of random tests with fresh seeds; a line per family in docs/testing.md (HOURS=8 FAMILIES='crash fuzz')
+	@HOURS='$(or $(HOURS),1)' $(if $(FAMILIES),FAMILIES='$(FAMILIES)') scripts/test-long.sh

@@ -11,15 +11,19 @@ use esker::env::sim_fs::{CrashImage, CrashPoint, SimFs};
 use esker::{Db, ErrorKind};
 
 use crate::support::oracle::{Contents, DEFAULT};
+use crate::support::rng::seed_or;
 use crate::support::script::{DIR, Journal, Script, contents, inline, run, scripts};
 
-const SEED: u64 = 0x00e5_4e12;
+/// Decides what the images lose that lose something at random; `ESKER_SEED=n` for another one.
+fn seed() -> u64 {
+    seed_or(0x00e5_4e12)
+}
 
 /// Recoveries that are themselves crashed: one in so many.
 const NESTED_EVERY: u64 = 29;
 
 fn record(script: &Script) -> (SimFs, Journal) {
-    let disk = SimFs::new(SEED);
+    let disk = SimFs::new(seed());
     disk.record_states();
     let counter = disk.clone();
     let (journal, db) = run(script, Arc::new(disk.clone()), &move || counter.op_count(), true);
@@ -38,7 +42,7 @@ fn open(disk: &SimFs, script: &Script) -> Result<Db, esker::Error> {
 
 /// Opens what a crash left, or several in a row.
 fn check_image(disk: &SimFs, script: &Script, journal: &Journal, point: &CrashPoint, images: &[CrashImage]) {
-    let place = || format!("{}: crash {point}, {images:?}", script.name);
+    let place = || format!("{}: ESKER_SEED={}, crash {point}, {images:?}", script.name, seed());
     // Of a process that died every written byte is left; what follows it may still lose what was never synced.
     let kept_all = images.iter().all(|image| matches!(image, CrashImage::Everything | CrashImage::Killed));
     let legal = journal.legal(point.op, point.inside, kept_all);
@@ -81,7 +85,8 @@ fn check_nested(disk: &SimFs, script: &Script, journal: &Journal, point: &CrashP
     disk.record_states();
     drop(open(disk, script).expect("it opened before"));
     for nested in disk.crash_points().into_iter().step_by(3) {
-        for inner in [CrashImage::NothingUnsynced, CrashImage::Random { seed: SEED ^ nested.op }, CrashImage::ZeroTail]
+        for inner in
+            [CrashImage::NothingUnsynced, CrashImage::Random { seed: seed() ^ nested.op }, CrashImage::ZeroTail]
         {
             let left = nested.disk.crash(inner);
             check_image(&left, script, journal, point, &[image, inner]);
@@ -94,7 +99,7 @@ fn crash_everywhere(script: &Script) {
     let mut recoveries = 0u64;
     for point in disk.crash_points() {
         // With nothing unsynced all images are the same one.
-        let images = CrashImage::all(SEED ^ point.op);
+        let images = CrashImage::all(seed() ^ point.op);
         let images = if point.disk.is_clean() { &images[..1] } else { &images };
         for image in images {
             check_image(&point.disk.crash(*image), script, &journal, &point, &[*image]);
@@ -104,7 +109,7 @@ fn crash_everywhere(script: &Script) {
             }
         }
     }
-    println!("{}: {} operations, {recoveries} recoveries", script.name, disk.op_count());
+    println!("{}: {} operations, {recoveries} recoveries, ESKER_SEED={}", script.name, disk.op_count(), seed());
 }
 
 #[test]
@@ -118,7 +123,7 @@ fn two_runs_of_a_script_do_the_same_operations() {
 
 #[test]
 fn a_killed_process_lets_go_of_the_lock() {
-    let disk = SimFs::new(SEED);
+    let disk = SimFs::new(seed());
     let script = &scripts()[1];
     let db = open(&disk, script).unwrap();
     assert_eq!(open(&disk, script).unwrap_err().kind(), ErrorKind::Locked);

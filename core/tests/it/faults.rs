@@ -11,9 +11,13 @@ use esker::env::sim_fs::{CrashImage, SimFs};
 use esker::{Db, ErrorKind};
 
 use crate::support::oracle::Contents;
+use crate::support::rng::seed_or;
 use crate::support::script::{DIR, Journal, Script, contents, inline, nothing, run, scripts};
 
-const SEED: u64 = 0xfa_017;
+/// Decides what the crashes lose that come after the faults; `ESKER_SEED=n` for another one.
+fn seed() -> u64 {
+    seed_or(0xfa_017)
+}
 
 /// The quick tier strikes one operation in so many, another one for each fault.
 const STRIDE: u64 = 7;
@@ -72,7 +76,7 @@ impl Case<'_> {
 
     /// False once the plan strikes behind the script's end.
     fn run(&self) -> bool {
-        let sim = SimFs::new(SEED);
+        let sim = SimFs::new(seed());
         let faulty = FaultFs::over_sim(&sim);
         faulty.inject(self.plan);
         let counter = faulty.clone();
@@ -85,7 +89,8 @@ impl Case<'_> {
         if let Some(db) = &db {
             self.check_living(db, layers.last().expect("there is a first layer"));
         }
-        for image in [CrashImage::Everything, CrashImage::NothingUnsynced, CrashImage::Random { seed: self.plan.at_op }]
+        for image in
+            [CrashImage::Everything, CrashImage::NothingUnsynced, CrashImage::Random { seed: seed() ^ self.plan.at_op }]
         {
             self.check_crashed(&sim, &journal, &layers, image);
         }
@@ -154,7 +159,7 @@ fn strike_everywhere(script: &Script) {
 #[test]
 fn two_runs_of_a_script_do_the_same_operations_reads_included() {
     let ops = |script: &Script| {
-        let faulty = FaultFs::over_sim(&SimFs::new(SEED));
+        let faulty = FaultFs::over_sim(&SimFs::new(seed()));
         let counter = faulty.clone();
         drop(run(script, Arc::new(faulty.clone()), &move || counter.op_count(), true));
         faulty.ops()

@@ -8,7 +8,7 @@ use std::thread;
 
 use esker::{Db, Durability, ErrorKind, Options, ReadOptions, WriteBatch, WriteOptions};
 
-use crate::support::rng::Rng;
+use crate::support::rng::{Rng, seed_or};
 use crate::support::sets::tiny_options;
 
 const WRITERS: usize = 4;
@@ -23,7 +23,7 @@ fn key(writer: usize, n: usize) -> String {
 type Expected = Vec<Option<usize>>;
 
 fn write(db: &Db, writer: usize) -> Expected {
-    let mut rng = Rng::new(writer as u64);
+    let mut rng = Rng::new(seed_or(0).wrapping_add(writer as u64));
     let mut expected: Expected = vec![None; KEYS];
     for round in 0..ROUNDS {
         let n = rng.below(KEYS);

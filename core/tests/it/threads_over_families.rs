@@ -10,7 +10,7 @@ use esker::{
     WriteOptions,
 };
 
-use crate::support::rng::Rng;
+use crate::support::rng::{Rng, seed_or};
 use crate::support::sets::tiny_options;
 
 const WRITERS: u64 = 3;
@@ -123,7 +123,7 @@ fn two_families_stay_equal_and_every_commit_is_counted_once() {
             .map(|seed| {
                 scope.spawn({
                     let db = &db;
-                    move || write(db, seed)
+                    move || write(db, seed_or(0).wrapping_add(seed))
                 })
             })
             .collect();

@@ -1,0 +1,142 @@
+#!/usr/bin/env bash
+# The long tier: spends HOURS (a fraction will do) over the random families, each with seeds that nobody tried before. One pass is
+# one test with one seed; a pass that fails prints the command that repeats it, and the rest goes on. What was run, from which
+# seed on, how often and with what result goes into the table at the end of docs/testing.md, one line per family.
+#
+#   HOURS=8 scripts/test-long.sh              all families, an equal share each
+#   HOURS=1 FAMILIES="crash fuzz" scripts/test-long.sh
+#   SEED=n                                     where the seeds begin, for the same run again; else the clock says
+source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+
+HOURS=${HOURS:-1}
+FAMILIES=${FAMILIES:-model crash faults histories threads hostile fuzz kill}
+SEED=${SEED:-$(date +%s)}
+# A pass that takes longer than this hangs.
+WATCHDOG=${WATCHDOG:-1800}
+DOC=docs/testing.md
+LOGS="$TARGET/long-logs"
+mkdir -p "$LOGS"
+
+share=$(awk -v hours="$HOURS" -v families="$FAMILIES" 'BEGIN { printf "%d", hours * 3600 / split(families, f, " ") }')
+if [ "$share" -lt 1 ]; then
+  echo "HOURS=$HOURS is too short for these families" >&2
+  exit 2
+fi
+commit=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
+[ -z "$(git status --porcelain --untracked-files=no 2>/dev/null)" ] || commit="$commit, changed"
+broken=0
+
+# built PACKAGE: the path of its integration tests, built.
+built() {
+  local log="$LOGS/build-$1.log"
+  cargo test -p "$1" --test it --no-run >"$log" 2>&1 || { cat "$log" >&2; return 1; }
+  realpath "$(sed -nE 's/^ +Executable .*\((.*)\)$/\1/p' "$log")"
+}
+
+# passes FAMILY PACKAGE COUNTED TESTS… -- NAME=VALUE…: tests in turn, each with fresh seeds, until the share is used up.
+# COUNTED is how many of what one pass does ("1 pass", "10000 operation").
+passes() {
+  local family=$1 package=$2 each=${3%% *} what=${3#* } tests=() given=() binary pass=0 seed started failed=0
+  shift 3
+  while [ $# -gt 0 ] && [ "$1" != -- ]; do tests+=("$1"); shift; done
+  shift
+  given=("$@")
+  binary=$(built "$package")
+  say "$family: ${#tests[@]} tests in turn for $share s, seeds from $SEED"
+  started=$SECONDS
+  while [ $((SECONDS - started)) -lt "$share" ]; do
+    # Some tests take thousands of seeds from this one on; no pass takes one of another.
+    seed=$((SEED + pass * 10000))
+    local test=${tests[$((pass % ${#tests[@]}))]}
+    local log="$LOGS/$family-$seed.log"
+    # From a folder of the package, as cargo runs it.
+    if (cd "$(folder_of "$package")" && env "${given[@]}" ESKER_SEED="$seed" timeout "$WATCHDOG" "$binary" --exact "$test" --nocapture) \
+        >"$log" 2>&1; then
+      grep -q '^test result: ok. 1 passed' "$log" || { echo "there is no test $test" >&2; exit 2; }
+      rm "$log"
+    else
+      failed=$((failed + 1))
+      echo "FAILED: ${given[*]} ESKER_SEED=$seed cargo test -p $package --test it -- --exact $test    (see $log)"
+    fi
+    pass=$((pass + 1))
+  done
+  note "$family" "$SEED–$((SEED + pass * 10000 - 1))" "$(counted $((pass * each)) "$what") in $((SECONDS - started)) s" "$failed"
+}
+
+counted() { if [ "$1" -eq 1 ]; then echo "1 $2"; else echo "$1 $2s"; fi; }
+
+folder_of() { case $1 in esker) echo core ;; *) echo ffi ;; esac; }
+
+# The tests of module $2 of $1, without those that do not look at a seed ($3, a pattern).
+tests_of() {
+  "$(built "$1")" --list 2>/dev/null | sed -nE "s/^($2::[a-z0-9_]+): test$/\1/p" | grep -vE "$3"
+}
+
+# note FAMILY SEEDS COUNT FAILED: the family's line in the table, in place of the one before.
+note() {
+  local result="0 failed"
+  if [ "$4" -gt 0 ]; then
+    result="**$4 failed**"
+    broken=$((broken + $4))
+  fi
+  echo "$1: $3, $result"
+  grep -q '^## The long tier' "$DOC" || printf '\n## The long tier\n\n| family | commit | date | seeds | count | result |\n|---|---|---|---|---|---|\n' >>"$DOC"
+  local line="| $1 | $commit | $(date -u +%F) | $2 | $3 | $result |"
+  awk -v line="$line" -v start="| $1 | " '
+    /^## /        { inside = ($0 == "## The long tier") }
+    inside && index($0, start) == 1 { print line; done = 1; next }
+    inside && table && !/^\|/ && !done { print line; done = 1 }
+    { table = /^\|/; print }
+    END { if (!done) print line }
+  ' "$DOC" >"$DOC.new"
+  mv "$DOC.new" "$DOC"
+}
+
+# The fuzz programs, each for its part of the share; without cargo-fuzz the mutations of `hostile` stand in.
+fuzz_programs() {
+  if ! cargo fuzz --version >/dev/null 2>&1; then
+    echo "SKIPPED: fuzz (cargo install cargo-fuzz)"
+    return 0
+  fi
+  local targets=(fuzz/fuzz_targets/*.rs) target name each runs=0 failed=0 started
+  export RUSTC_BOOTSTRAP=1
+  # Their own folder: another compiler mode would make the other builds start anew.
+  local folder="$TARGET/fuzz"
+  CARGO_TARGET_DIR="$folder" cargo fuzz build --sanitizer none >"$LOGS/build-fuzz.log" 2>&1 || { cat "$LOGS/build-fuzz.log"; return 1; }
+  each=$((share / ${#targets[@]}))
+  [ "$each" -gt 0 ] || each=1
+  say "fuzz: ${#targets[@]} programs, $each s each, seed $SEED"
+  started=$SECONDS
+  for target in "${targets[@]}"; do
+    name=$(basename "$target" .rs)
+    # What a run finds interesting goes to a folder of its own, and is there for the next.
+    mkdir -p "$folder/corpus/$name"
+    local limits=(-max_total_time="$each" -timeout=30 -rss_limit_mb=2048 -malloc_limit_mb=512 -max_len=16384)
+    if ! CARGO_TARGET_DIR="$folder" cargo fuzz run --sanitizer none "$name" "$folder/corpus/$name" "fuzz/corpus/$name" \
+        -- "${limits[@]}" -seed="$((SEED % 4294967295 + 1))" -print_final_stats=1 >"$LOGS/fuzz-$name.log" 2>&1; then
+      failed=$((failed + 1))
+      echo "FAILED: fuzz $name; the input is in fuzz/artifacts/$name (see $LOGS/fuzz-$name.log), RUSTC_BOOTSTRAP=1 cargo fuzz run --sanitizer none $name FILE repeats it"
+    fi
+    runs=$((runs + $(sed -nE 's/^stat::number_of_executed_units: +([0-9]+)$/\1/p' "$LOGS/fuzz-$name.log" | tail -1)))
+  done
+  unset RUSTC_BOOTSTRAP
+  note fuzz "$SEED" "$runs inputs in $((SECONDS - started)) s" "$failed"
+}
+
+for family in $FAMILIES; do
+  case $family in
+    model) passes model esker "10000 operation" $(tests_of esker model 'there_are|every_') -- ESKER_MODEL_OPS=10000 ;;
+    crash) passes crash esker "1 script" $(tests_of esker crash 'every_|two_runs|killed_process') -- RUST_BACKTRACE=0 ;;
+    faults) passes faults esker "1 script" $(tests_of esker faults 'every_|two_runs') -- RUST_BACKTRACE=0 ;;
+    histories) passes histories esker "1 test" $(tests_of esker histories 'snapshot|classic|transfers') -- RUST_BACKTRACE=0 ;;
+    threads) passes threads esker "1 test" $(tests_of esker 'threads(_over_families)?' 'synced_writers|close_while') -- RUST_BACKTRACE=0 ;;
+    hostile) passes hostile esker "5000 input" $(tests_of esker hostile 'every_') -- ESKER_HOSTILE_ROUNDS=5000 ;;
+    kill) passes kill esker-ffi "5 kill" $(tests_of esker-ffi crash 'nothing') -- ESKER_KILLS=5 ;;
+    fuzz) fuzz_programs ;;
+    *) echo "there is no family $family" >&2; exit 2 ;;
+  esac
+done
+say "summary"
+sed -n '/^## The long tier/,$p' "$DOC"
+echo "long: $broken failed"
+[ "$broken" -eq 0 ]
