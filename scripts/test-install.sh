@@ -134,9 +134,9 @@ tool="$work/root$PREFIX/bin/esker"
 commands=$("$tool" --help | sed -n '/^Commands:/,/^Options:/s/^  \([a-z][a-z-]*\) .*/\1/p')
 expect "esker(1) has the commands" "$(sort <<<"$commands")" "$(awk '/^\.SH/ { on = /COMMANDS/ } on && above == ".TP" { print $2 } { above = $0 }' \
   "$man/man1/esker.1" | tr -d '\\' | sort)"
-options_of() { grep -oE -- '(^|[^a-z-])--[a-z][a-z-]+' | grep -oE -- '--[a-z-]+' | sort -u; }
+options_of() { grep -oE -- '(^|[^a-z-])--[a-z][a-z0-9-]+' | grep -oE -- '--[a-z0-9-]+' | sort -u; }
 expect "esker(1) has the options" "$(for c in $commands; do [ "$c" = help ] || "$tool" "$c" --help; done | sed -n '/^Options:/,$p' |
-  sed -nE 's/^ +(-[a-zA-Z], )?(--[a-z-]+).*/\2/p' | cat - <("$tool" --help | sed -nE 's/^ +-[a-zA-Z], (--[a-z-]+).*/\1/p') | sort -u)" \
+  sed -nE 's/^ +(-[a-zA-Z], )?(--[a-z0-9-]+).*/\2/p' | cat - <("$tool" --help | sed -nE 's/^ +-[a-zA-Z], (--[a-z0-9-]+).*/\1/p') | sort -u)" \
   "$(plain man1/esker.1 | options_of)"
 sed -n '/^#include <stdio.h>/,/^}/p' "$man/man3/esker.3" | sed 's/\\e/\\/g' | cat <(echo '#include <esker.h>') - >manual.c
 # shellcheck disable=SC2046

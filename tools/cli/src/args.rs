@@ -5,9 +5,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::encoding::Encoding;
+use crate::failure::Failure;
+
 const AFTER_HELP: &str = "\
 Keys and values are bytes. Output shows them as text, with \\\\ \\t \\n \\r and \\xHH for what is not; --escaped reads the
-same in arguments, and --hex prints plain hexadecimal instead.
+same in arguments, and --hex, --base64 and --utf8 write them as other programs do.
 
 Exit codes: 0 done · 1 key not found, or verify found damage · 2 wrong arguments · 3 it failed";
 
@@ -35,7 +38,7 @@ pub enum Command {
     Merge(Merge),
     /// Prints entries in the order of their keys.
     Scan(Scan),
-    /// Stores the rows of a TSV or CSV file, or of a dump; creates the database if there is none.
+    /// Stores the rows of a TSV, CSV or JSON lines file, or of a dump; creates the database if there is none.
     Load(Load),
     /// Writes all entries as text that `load` reads back exactly: those of all families, or with --cf of one.
     Dump(Dump),
@@ -61,6 +64,34 @@ pub struct Family {
     /// The column family; left out, the default one.
     #[arg(long = "cf", value_name = "NAME")]
     pub name: Option<String>,
+}
+
+/// How bytes are written.
+#[derive(Debug, Args)]
+#[group(id = "encoding", multiple = false)]
+pub struct Encoded {
+    /// Bytes are written as hexadecimal digits.
+    #[arg(long)]
+    pub hex: bool,
+    /// Bytes are written in Base64.
+    #[arg(long)]
+    pub base64: bool,
+    /// Bytes are written as the text they are; those that are not UTF-8 are an error.
+    #[arg(long)]
+    pub utf8: bool,
+}
+
+impl Encoded {
+    /// What was asked for.
+    pub fn encoding(&self) -> Option<Encoding> {
+        let asked = [(self.hex, Encoding::Hex), (self.base64, Encoding::Base64), (self.utf8, Encoding::Utf8)];
+        asked.into_iter().find_map(|(asked, encoding)| asked.then_some(encoding))
+    }
+}
+
+/// Encodings were given for a format that has its own.
+pub fn only_jsonl() -> Failure {
+    Failure::usage("--hex, --base64 and --utf8 need --format jsonl: other formats say themselves how bytes are written")
 }
 
 /// How long what is put lives.
@@ -95,14 +126,13 @@ pub struct Get {
     /// Reads escapes (\\ \t \n \r \xHH) in KEY.
     #[arg(long)]
     pub escaped: bool,
-    /// Prints the value in hexadecimal.
-    #[arg(long, conflicts_with = "raw")]
-    pub hex: bool,
+    #[command(flatten)]
+    pub encoded: Encoded,
     /// Prints the value's bytes as they are, without a newline after them.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "encoding")]
     pub raw: bool,
     /// Prints the value as a number: eight bytes, little-endian, as the operator add_u64 keeps it.
-    #[arg(long, conflicts_with_all = ["hex", "raw"])]
+    #[arg(long, conflicts_with_all = ["encoding", "raw"])]
     pub number: bool,
     #[command(flatten)]
     pub family: Family,
@@ -219,9 +249,8 @@ pub struct Scan {
     /// Prints keys without their values.
     #[arg(long)]
     pub keys_only: bool,
-    /// Prints keys and values in hexadecimal.
-    #[arg(long)]
-    pub hex: bool,
+    #[command(flatten)]
+    pub encoded: Encoded,
     /// Reads escapes (\\ \t \n \r \xHH) in keys.
     #[arg(long)]
     pub escaped: bool,
@@ -232,7 +261,7 @@ pub struct Scan {
 /// How the file to load is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// A dump if it starts like one, CSV if its name ends in .csv, otherwise TSV.
+    /// A dump if it starts like one, CSV if its name ends in .csv, JSON lines if in .jsonl, otherwise TSV.
     Auto,
     /// Columns between tabs, taken as they are.
     Tsv,
@@ -240,6 +269,17 @@ pub enum Format {
     Csv,
     /// What `esker dump` wrote.
     Dump,
+    /// One object a line, with "key" and "value", or what `esker dump --format jsonl` wrote.
+    Jsonl,
+}
+
+/// How a dump is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DumpFormat {
+    /// One line an entry, readable text.
+    Dump,
+    /// One JSON object a line, keys and values in Base64 unless said otherwise.
+    Jsonl,
 }
 
 #[derive(Debug, Args)]
@@ -251,6 +291,8 @@ pub struct Load {
     /// How the file is written.
     #[arg(long, value_enum, default_value_t = Format::Auto)]
     pub format: Format,
+    #[command(flatten)]
+    pub encoded: Encoded,
     /// The first row names the columns and is not loaded.
     #[arg(long)]
     pub header: bool,
@@ -278,6 +320,11 @@ pub struct Dump {
     pub directory: PathBuf,
     /// The file to write, which must not exist yet; left out, standard output.
     pub file: Option<PathBuf>,
+    /// How the dump is written.
+    #[arg(long, value_enum, default_value_t = DumpFormat::Dump)]
+    pub format: DumpFormat,
+    #[command(flatten)]
+    pub encoded: Encoded,
     #[command(flatten)]
     pub family: Family,
 }

@@ -35,13 +35,6 @@ fn hex_escapes(bytes: &[u8], out: &mut String) {
     }
 }
 
-/// Appends `bytes` to `out` as hexadecimal digits.
-pub fn hex(bytes: &[u8], out: &mut String) {
-    for byte in bytes {
-        write!(out, "{byte:02x}").unwrap_or_default();
-    }
-}
-
 /// The bytes that `text` stands for; an error says which escape makes no sense.
 pub fn unescape(text: &[u8]) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::with_capacity(text.len());

@@ -13,7 +13,8 @@ use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
 use crate::args::{self, Format};
 use crate::database::{Access, family, with};
 use crate::failure::Failure;
-use crate::records::{Columns, FamilyLine, Record, Records, detect};
+use crate::jsonl::JsonLines;
+use crate::records::{Columns, FamilyLine, Record, Records, Source, detect};
 use crate::write::write_options;
 
 /// A batch is written when it holds this many bytes, whatever its number of rows.
@@ -41,15 +42,13 @@ pub fn load(arguments: &args::Load, options: Options) -> Result<(), Failure> {
         }
         format => format,
     };
-    let columns =
-        Columns { header: arguments.header, key: arguments.key_column.clone(), value: arguments.value_column.clone() };
     let named = |why: String| Failure::failed(format!("{}: {why}", path.display()));
-    let mut records = Records::new(input, format, &columns).map_err(named)?;
+    let mut records = source(input, format, arguments, &named)?;
     with(&arguments.directory, Access::Fill, options, |db| {
         let mut loader = Loader::new(db, &writes, arguments.batch, progress_bar(size));
         loader.named = arguments.family.name.is_some();
         loader.family = family(db, arguments.family.name.as_deref())?.id();
-        let outcome = loader.run(&mut records);
+        let outcome = loader.run(records.as_mut());
         loader.bar.finish_and_clear();
         let rows = loader.stored;
         match outcome {
@@ -60,6 +59,25 @@ pub fn load(arguments: &args::Load, options: Options) -> Result<(), Failure> {
             Err(why) => Err(named(format!("{why}; {rows} rows were stored before that"))),
         }
     })
+}
+
+/// The reader for `format`; `named` makes a failure of what is wrong with the file.
+fn source(
+    input: Box<dyn BufRead>,
+    format: Format,
+    arguments: &args::Load,
+    named: &dyn Fn(String) -> Failure,
+) -> Result<Box<dyn Source>, Failure> {
+    let encoding = arguments.encoded.encoding();
+    if format == Format::Jsonl {
+        return Ok(Box::new(JsonLines::new(input, encoding)));
+    }
+    if encoding.is_some() {
+        return Err(args::only_jsonl());
+    }
+    let columns =
+        Columns { header: arguments.header, key: arguments.key_column.clone(), value: arguments.value_column.clone() };
+    Ok(Box::new(Records::new(input, format, &columns).map_err(named)?))
 }
 
 fn progress_bar(size: Option<u64>) -> ProgressBar {
@@ -98,7 +116,7 @@ impl<'a> Loader<'a> {
         Loader { db, writes, rows_in_batch, family, named: false, batch, bar, start, stored: 0, bytes: 0 }
     }
 
-    fn run<R: BufRead>(&mut self, records: &mut Records<R>) -> Result<(), String> {
+    fn run(&mut self, records: &mut dyn Source) -> Result<(), String> {
         while let Some(record) = records.next_record()? {
             let (key, value) = match record {
                 Record::Entry(entry) => entry,

@@ -7,10 +7,13 @@
 
 mod args;
 mod database;
+mod dump;
+mod encoding;
 mod escape;
 mod failure;
 mod families;
 mod inspect;
+mod jsonl;
 mod load;
 mod read;
 mod records;
@@ -46,7 +49,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         Command::DropFamily(drop) => families::drop_family(drop, options),
         Command::Scan(scan) => read::scan(scan, options),
         Command::Load(load) => load::load(load, options),
-        Command::Dump(dump) => read::dump(dump, options),
+        Command::Dump(dump) => dump::dump(dump, options),
         Command::Stats(stats) => inspect::stats(stats, options),
         Command::Verify(verify) => inspect::verify(verify),
         Command::Compact(compact) => write::compact(compact, options),

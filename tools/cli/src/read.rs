@@ -1,16 +1,15 @@
-//! `get`, `scan` and `dump`: entries to standard output or a file.
+//! `get` and `scan`: entries to standard output.
 
 use std::ffi::OsString;
-use std::fs::File;
 use std::io::{self, BufWriter, Write};
 
-use esker::{ColumnFamily, Db, Iter, Options, ReadOptions};
+use esker::{Options, ReadOptions};
 
 use crate::args;
 use crate::database::{Access, family, with};
+use crate::encoding::Encoding;
 use crate::escape::{self, argument};
 use crate::failure::Failure;
-use crate::records;
 
 /// Prints the value of one key.
 pub fn get(arguments: &args::Get, options: Options) -> Result<(), Failure> {
@@ -31,7 +30,7 @@ pub fn get(arguments: &args::Get, options: Options) -> Result<(), Failure> {
         if arguments.number {
             line = number(&value)?;
         } else {
-            show(&value, arguments.hex, &mut line);
+            show("value", &value, arguments.encoded.encoding(), &key, &mut line)?;
         }
         line.push('\n');
         out.write_all(line.as_bytes())
@@ -47,7 +46,7 @@ fn number(value: &[u8]) -> Result<String, Failure> {
 
 /// Prints entries of a range.
 pub fn scan(arguments: &args::Scan, options: Options) -> Result<(), Failure> {
-    let reads = read_options(arguments)?;
+    let (reads, encoding) = (read_options(arguments)?, arguments.encoded.encoding());
     with(&arguments.directory, Access::Read, options, |db| {
         let mut iter = db.iter_in(&family(db, arguments.family.name.as_deref())?, &reads)?;
         let mut out = BufWriter::new(io::stdout().lock());
@@ -60,10 +59,10 @@ pub fn scan(arguments: &args::Scan, options: Options) -> Result<(), Failure> {
         }
         while left > 0 && iter.valid() {
             line.clear();
-            show(iter.key(), arguments.hex, &mut line);
+            show("key", iter.key(), encoding, iter.key(), &mut line)?;
             if !arguments.keys_only {
                 line.push('\t');
-                show(iter.value(), arguments.hex, &mut line);
+                show("value", iter.value(), encoding, iter.key(), &mut line)?;
             }
             line.push('\n');
             out.write_all(line.as_bytes()).map_err(|e| Failure::output(&e))?;
@@ -83,67 +82,15 @@ fn read_options(arguments: &args::Scan) -> Result<ReadOptions, Failure> {
     Ok(reads)
 }
 
-fn show(bytes: &[u8], hex: bool, out: &mut String) {
-    if hex { escape::hex(bytes, out) } else { escape::escape(bytes, out) }
-}
-
-/// Writes every entry as of one moment, framed so that `load` can tell a whole dump from a torn one.
-pub fn dump(arguments: &args::Dump, options: Options) -> Result<(), Failure> {
-    with(&arguments.directory, Access::Read, options, |db| {
-        let families = match arguments.family.name.as_deref() {
-            // As one family has no name in a dump, it can be loaded into any.
-            Some(name) => vec![family(db, Some(name))?],
-            None => db.families()?.iter().map(|name| db.family(name)).collect::<Result<_, _>>()?,
-        };
-        let Some(path) = &arguments.file else {
-            let mut out = BufWriter::new(io::stdout().lock());
-            return write_dump(db, &families, &mut out, &|e| Failure::output(e)).map(|_| ());
-        };
-        let file = File::create_new(path).map_err(|e| Failure::file("create", path, e))?;
-        let mut out = BufWriter::new(file);
-        let failed = |e: &io::Error| Failure::file("write", path, e);
-        let count = write_dump(db, &families, &mut out, &failed)?;
-        out.get_ref().sync_all().map_err(|e| failed(&e))?;
-        eprintln!("wrote {count} entries to {}", path.display());
-        Ok(())
+/// Appends `bytes` as asked, escaped if nothing was; an error names the key by `key`.
+fn show(what: &str, bytes: &[u8], encoding: Option<Encoding>, key: &[u8], out: &mut String) -> Result<(), Failure> {
+    let Some(encoding) = encoding else {
+        escape::escape(bytes, out);
+        return Ok(());
+    };
+    encoding.encode(bytes, out).map_err(|why| {
+        let mut shown = String::new();
+        escape::escape(key, &mut shown);
+        Failure::failed(format!("the {what} of \"{shown}\": {why}"))
     })
-}
-
-fn write_dump(
-    db: &Db,
-    families: &[ColumnFamily],
-    out: &mut impl Write,
-    failed: &dyn Fn(&io::Error) -> Failure,
-) -> Result<u64, Failure> {
-    let moment = ReadOptions::new().with_snapshot(&db.snapshot()?);
-    let mut line = format!("{}\n", records::DUMP_OPENING);
-    let mut count = 0u64;
-    for (n, family) in families.iter().enumerate() {
-        if n > 0 {
-            records::dump_family(family.name(), &family.options().differing(), &mut line);
-        }
-        count += write_entries(db.iter_in(family, &moment)?, &mut line, out, failed)?;
-    }
-    line.push_str(&records::dump_closing(count));
-    out.write_all(line.as_bytes()).and_then(|()| out.flush()).map_err(|e| failed(&e))?;
-    Ok(count)
-}
-
-/// Writes the entries of one family, each together with what `line` holds before it.
-fn write_entries(
-    mut iter: Iter,
-    line: &mut String,
-    out: &mut impl Write,
-    failed: &dyn Fn(&io::Error) -> Failure,
-) -> Result<u64, Failure> {
-    let mut count = 0;
-    iter.seek_to_first()?;
-    while iter.valid() {
-        records::dump_line(iter.key(), iter.value(), line);
-        out.write_all(line.as_bytes()).map_err(|e| failed(&e))?;
-        line.clear();
-        count += 1;
-        iter.next()?;
-    }
-    Ok(count)
 }

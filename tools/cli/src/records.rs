@@ -20,6 +20,7 @@ use csv::{ByteRecord, ReaderBuilder};
 
 use crate::args::Format;
 use crate::escape::{escape, unescape};
+use crate::jsonl;
 
 /// The first line of a dump.
 pub const DUMP_OPENING: &str = "# esker dump 1";
@@ -78,6 +79,18 @@ pub struct FamilyLine {
     pub options: Vec<(String, String)>,
 }
 
+/// Where [`Record`]s come from.
+pub trait Source {
+    /// Bytes read so far, for the progress bar.
+    fn position(&self) -> u64;
+
+    /// The line of the record that was read last.
+    fn line(&self) -> u64;
+
+    /// The next entry or family; `None` at the end. An error says what is wrong with which line.
+    fn next_record(&mut self) -> Result<Option<Record>, String>;
+}
+
 /// Which columns make the key and the value.
 #[derive(Debug, Clone)]
 pub struct Columns {
@@ -108,6 +121,8 @@ pub struct Records<R: Read> {
 pub fn detect(opening: &[u8], name: &str) -> Format {
     if opening.starts_with(DUMP_OPENING.as_bytes()) {
         Format::Dump
+    } else if opening.starts_with(jsonl::OPENING.as_bytes()) || name.to_ascii_lowercase().ends_with(".jsonl") {
+        Format::Jsonl
     } else if name.to_ascii_lowercase().ends_with(".csv") {
         Format::Csv
     } else {
@@ -142,34 +157,6 @@ impl<R: BufRead> Records<R> {
             return Err("the key column must be one column".to_owned());
         }
         Ok(Records { rows, row, key_column, value_column, dump: is_dump.then_some((0, false)), joined: Vec::new() })
-    }
-
-    /// Bytes read so far, for the progress bar.
-    pub fn position(&self) -> u64 {
-        self.rows.position().byte()
-    }
-
-    /// The line of the record that was read last.
-    pub fn line(&self) -> u64 {
-        self.row.position().map_or(0, csv::Position::line)
-    }
-
-    /// The next entry or family; `None` at the end. An error says what is wrong with which line.
-    pub fn next_record(&mut self) -> Result<Option<Record>, String> {
-        if !self.rows.read_byte_record(&mut self.row).map_err(|e| e.to_string())? {
-            return match self.dump {
-                Some((entries, false)) => {
-                    Err(format!("the dump ends after {entries} entries without its last line; it was cut short"))
-                }
-                _ => Ok(None),
-            };
-        }
-        let record = if self.dump.is_some() {
-            self.dump_record()
-        } else {
-            self.table_entry().map(|entry| Some(Record::Entry(entry)))
-        };
-        record.map_err(|why| format!("line {}: {why}", self.line()))
     }
 
     fn table_entry(&mut self) -> Result<Entry, String> {
@@ -210,6 +197,33 @@ impl<R: BufRead> Records<R> {
         }
         self.dump = Some((entries + 1, false));
         Ok(Some(Record::Entry((unescape(&self.row[0])?, unescape(&self.row[1])?))))
+    }
+}
+
+impl<R: BufRead> Source for Records<R> {
+    fn position(&self) -> u64 {
+        self.rows.position().byte()
+    }
+
+    fn line(&self) -> u64 {
+        self.row.position().map_or(0, csv::Position::line)
+    }
+
+    fn next_record(&mut self) -> Result<Option<Record>, String> {
+        if !self.rows.read_byte_record(&mut self.row).map_err(|e| e.to_string())? {
+            return match self.dump {
+                Some((entries, false)) => {
+                    Err(format!("the dump ends after {entries} entries without its last line; it was cut short"))
+                }
+                _ => Ok(None),
+            };
+        }
+        let record = if self.dump.is_some() {
+            self.dump_record()
+        } else {
+            self.table_entry().map(|entry| Some(Record::Entry(entry)))
+        };
+        record.map_err(|why| format!("line {}: {why}", self.line()))
     }
 }
 

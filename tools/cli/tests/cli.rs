@@ -100,6 +100,9 @@ fn put_get_delete() {
     assert_eq!(scratch.run("get", &["key"]).ok(), "value\n");
     assert_eq!(scratch.run("get", &["key", "--raw"]).ok(), "value");
     assert_eq!(scratch.run("get", &["key", "--hex"]).ok(), "76616c7565\n");
+    assert_eq!(scratch.run("get", &["key", "--base64"]).ok(), "dmFsdWU=\n");
+    scratch.run("get", &["key", "--hex", "--base64"]).fails_usage("cannot be used with");
+    scratch.run("get", &["key", "--raw", "--utf8"]).fails_usage("cannot be used with");
     scratch.run("delete", &["key", "--durability", "sync"]).ok();
     scratch.run("get", &["key"]).fails(1, "no key \"key\" in ");
     assert_eq!(scratch.run("get", &["key"]).out(), "");
@@ -379,4 +382,90 @@ fn a_dump_of_all_families_loads_back_exactly() {
     copy.run("load", &[text(&file), "--cf", "empty"]).fails(3, "line 3: the dump has families of its own");
     copy.run("load", &[text(&one), "--cf", "empty"]).ok();
     assert_eq!(copy.run("get", &["l", "--cf", "empty"]).ok(), "a, b\n");
+}
+
+#[test]
+fn entries_are_shown_in_the_encoding_that_was_asked_for() {
+    let scratch = Scratch::new();
+    scratch.run("put", &["--escaped", "k", r"ä\\\xc3\xb6"]).ok();
+    assert_eq!(scratch.run("scan", &["--utf8"]).ok(), "k\tä\\ö\n");
+    assert_eq!(scratch.run("get", &["k", "--utf8"]).ok(), "ä\\ö\n");
+    assert_eq!(scratch.run("scan", &["--base64"]).ok(), "aw==\tw6Rcw7Y=\n");
+    scratch.run("put", &["--escaped", "l", r"\xff"]).ok();
+    assert_eq!(scratch.run("scan", &["--from", "l", "--base64"]).ok(), "bA==\t/w==\n");
+    scratch.run("scan", &["--utf8"]).fails(3, "the value of \"l\": byte 1 is not UTF-8 text");
+    scratch.run("get", &["l", "--utf8"]).fails(3, "byte 1 is not UTF-8 text");
+    assert_eq!(scratch.run("scan", &["--utf8", "--keys-only"]).ok(), "k\nl\n");
+}
+
+/// A database with two more families, and keys and values of all bytes in all of them.
+fn of_any_bytes() -> Scratch {
+    let scratch = Scratch::new();
+    scratch.run("create-family", &["lists", "merge_operator=append(, )"]).ok();
+    scratch.run("create-family", &["empty"]).ok();
+    let mut rows = String::from("# esker dump 1\n\t\n");
+    for byte in 0..=255u8 {
+        rows.push_str(&format!("\\x{byte:02x}\t\\x{:02x}\\x00\\x{byte:02x}\n", 255 - byte));
+    }
+    rows.push_str("# family\tlists\n\\xff\\xfe\tä\\n\n# end of dump: 258 entries\n");
+    scratch.run_with_input("load", &["-"], rows.as_bytes()).ok();
+    scratch
+}
+
+#[test]
+fn json_lines_load_back_exactly() {
+    let scratch = of_any_bytes();
+    let dump = scratch.run("dump", &[]).ok();
+    for encoding in [&[][..], &["--hex"], &["--base64"]] {
+        let lines = scratch.run("dump", &[&["--format", "jsonl"], encoding].concat()).ok();
+        assert_eq!(lines.lines().count(), 1 + 257 + 2 + 1 + 1);
+        let file = scratch.path("file");
+        fs::write(&file, &lines).unwrap();
+        let copy = Scratch::new();
+        copy.run("load", &[text(&file)]).ok();
+        assert_eq!(copy.run("dump", &[]).ok(), dump);
+        assert_eq!(copy.run("families", &[]).ok(), scratch.run("families", &[]).ok());
+        copy.run("load", &[&[text(&file), "--format", "jsonl"], encoding].concat()).ok();
+        copy.run("load", &[text(&file), "--utf8"]).fails(3, "line 1: the dump says that it is written in ");
+        copy.run("load", &[text(&file), "--cf", "empty"]).fails(3, "families of its own");
+
+        let (torn, _) = lines.trim_end().rsplit_once('\n').unwrap();
+        Scratch::new().run_with_input("load", &["-"], torn.as_bytes()).fails(3, "cut short; 0 rows were stored");
+    }
+    let base64 = scratch.run("dump", &["--format", "jsonl", "--cf", "lists"]).ok();
+    assert_eq!(
+        base64,
+        "{\"esker_dump\":1,\"encoding\":\"base64\"}\n{\"key\":\"//4=\",\"value\":\"w6QK\"}\n{\"entries\":1}\n"
+    );
+}
+
+#[test]
+fn json_lines_of_text_are_text_or_refused() {
+    let scratch = Scratch::new();
+    scratch.run("put", &["--escaped", "ключ", r#"tab\t"quoted"\x00"#]).ok();
+    let lines = scratch.run("dump", &["--format", "jsonl", "--utf8"]).ok();
+    assert!(lines.contains(r#"{"key":"ключ","value":"tab\t\"quoted\"\u0000"}"#), "{lines}");
+    let copy = Scratch::new();
+    copy.run_with_input("load", &["-"], lines.as_bytes()).ok();
+    assert_eq!(copy.run("dump", &[]).ok(), scratch.run("dump", &[]).ok());
+
+    let any = of_any_bytes();
+    any.run("dump", &["--format", "jsonl", "--utf8"]).fails(3, r#"entry "\x00": the value: byte 1 is not UTF-8"#);
+    any.run("dump", &["--hex"]).fails(2, "--format jsonl");
+    any.run("load", &["-", "--hex", "--format", "tsv"]).fails(2, "--format jsonl");
+}
+
+#[test]
+fn json_lines_of_other_programs_load() {
+    let scratch = Scratch::new();
+    let file =
+        scratch.file("people.jsonl", "{\"key\": \"ada\", \"value\": \"1815\"}\n{\"value\": \"\", \"key\": \"é\"}\n");
+    scratch.run("load", &[text(&file)]).fails(3, "people.jsonl: line 1: not the first line of a dump; say with --hex");
+    scratch.run("create-family", &["people"]).ok();
+    scratch.run("load", &[text(&file), "--utf8", "--cf", "people"]).ok();
+    assert_eq!(scratch.run("scan", &["--cf", "people"]).ok(), "ada\t1815\né\t\n");
+    let wrong =
+        scratch.file("wrong.jsonl", "{\"key\":\"a\",\"value\":\"b\"}\n{\"key\":\"a\",\"value\":\"b\",\"ttl\":1}\n");
+    scratch.run("load", &[text(&wrong), "--utf8", "--batch", "1"]).fails(3, "line 2: an object with \"key\"");
+    assert_eq!(scratch.run("scan", &[]).ok(), "a\tb\n");
 }
