@@ -1,9 +1,9 @@
 //! `dump`: every entry as of one moment, as text or JSON lines, to standard output or a file.
 //!
 //! Flow: [`Form`] writes the lines → `load` reads them back through [`crate::records`] and [`crate::jsonl`]. Both forms are
-//! framed, so that a dump cut short is told from a whole one; a failed dump leaves a file that lacks its last line.
+//! framed, so that a dump cut short is told from a whole one; a dump that fails takes its file away again.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 
 use esker::{ColumnFamily, Db, Iter, Options, ReadOptions};
@@ -82,7 +82,10 @@ pub fn dump(arguments: &args::Dump, options: Options) -> Result<(), Failure> {
         let file = File::create_new(path).map_err(|e| Failure::file("create", path, e))?;
         let mut out = BufWriter::new(file);
         let failed = |e: &io::Error| Failure::file("write", path, e);
-        let count = write_dump(db, form, &families, &mut out, &failed)?;
+        let count = write_dump(db, form, &families, &mut out, &failed).inspect_err(|_| {
+            // It is ours and of no use; where even this fails, it lacks its last line, and is refused by `load`.
+            drop(fs::remove_file(path));
+        })?;
         out.get_ref().sync_all().map_err(|e| failed(&e))?;
         eprintln!("wrote {count} entries to {}", path.display());
         Ok(())

@@ -451,6 +451,10 @@ fn json_lines_of_text_are_text_or_refused() {
 
     let any = of_any_bytes();
     any.run("dump", &["--format", "jsonl", "--utf8"]).fails(3, r#"entry "\x00": the value: byte 1 is not UTF-8"#);
+    let file = any.path("any.jsonl");
+    any.run("dump", &[text(&file), "--format", "jsonl", "--utf8"]).fails(3, "not UTF-8");
+    assert!(!file.exists(), "a dump that failed stands in the way of the next");
+    any.run("dump", &[text(&file), "--format", "jsonl"]).ok();
     any.run("dump", &["--hex"]).fails(2, "--format jsonl");
     any.run("load", &["-", "--hex", "--format", "tsv"]).fails(2, "--format jsonl");
 }
