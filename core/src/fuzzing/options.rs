@@ -21,7 +21,8 @@ where
     let mut options = T::default();
     let mut taken = false;
     let all = |options: &T| -> Vec<String> { table.iter().map(|setting| (setting.get)(options)).collect() };
-    for (name, value) in text.lines().filter_map(|line| line.split_once('=')) {
+    // More lines are only more of the same, and every line is followed by a look at every option.
+    for (name, value) in text.lines().filter_map(|line| line.split_once('=')).take(64) {
         let before = all(&options);
         match settings::set(table, &mut options, name, value) {
             Err(error) => {
