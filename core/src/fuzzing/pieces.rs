@@ -121,7 +121,9 @@ pub fn check_block(data: &[u8]) -> bool {
     }
     let ascend = keys.windows(2).all(|pair| order.cmp_internal(&pair[0], &pair[1]) == Ordering::Less);
     for (i, key) in keys.iter().enumerate() {
-        assert!(internal::parse(key).is_some(), "entry {i} has no internal key: {key:?}");
+        let kind = internal::parse(key).map(|parsed| parsed.kind);
+        let timed = kind == Some(Kind::PutExpiring);
+        assert!(kind.is_some() && (!timed || block.value(i).len() >= 8), "entry {i} is none: {key:?}");
         let target = Target::decode(key);
         let (at, found) = (block.lower_bound(&order, target), block.find(&order, target));
         assert!(at <= block.len());
@@ -132,6 +134,13 @@ pub fn check_block(data: &[u8]) -> bool {
         }
     }
     if ascend && !keys.is_empty() {
+        // Keys that need not share the block's prefix: the search ends before the first entry that is not below.
+        for outside in [&b""[..], b"\0", b"prefix/key4x", b"q", &[0xff; 40]] {
+            let at = block.lower_bound(&order, Target::view(outside, SeqNo::MAX));
+            let target = internal::seek_key(outside, SeqNo::MAX);
+            let below = keys.iter().filter(|key| order.cmp_internal(key, &target) == Ordering::Less).count();
+            assert_eq!(at, below, "the search for {outside:?}");
+        }
         check_rebuilt(&block, &keys);
     }
     true
