@@ -28,6 +28,7 @@ planted=(
   "let-time-run-backwards:model::tiny"
   "replay-what-is-in-tables:crash::merges_and_expiries"
   "let-plain-writes-past-key-locks:key_locks"
+  "drop-tombstones-above-snapshots:model::tiny"
   "forget-readers-of-dropped:families::snapshots_and_iterators"
 )
 
