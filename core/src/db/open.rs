@@ -92,10 +92,12 @@ fn create(
     if options.read_only || !options.create_if_missing {
         return Err(no_database(dir));
     }
-    directory::clear(&*env.fs, dir, leftovers)?;
     let default = options.default_family();
     let (order, settings) =
         (families::order_of(options, &default)?, families::settings_of(FamilyId::DEFAULT, &default));
+    // Before anything is written: what is on record stays, and a name that nobody knows could never be opened again.
+    families::operator_of(options, &default)?;
+    directory::clear(&*env.fs, dir, leftovers)?;
     let orders = options.comparators.clone();
     let manifest = Manifest::create(&env.fs, dir, orders, &order, settings, manifest_options(options))?;
     recovery::begin(env, dir, options, lock, manifest)

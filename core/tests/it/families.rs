@@ -354,6 +354,20 @@ fn the_merge_operator_is_on_record_and_another_is_refused() {
     assert_eq!(get(&db, &db.family("own").unwrap(), "k").as_deref(), Some("9"));
 }
 
+/// The name was put on record before anybody asked whether it means anything: the database was there, and no open could have it.
+#[test]
+fn an_open_that_names_an_unknown_operator_or_order_creates_nothing() {
+    let disk = esker::env::sim_fs::SimFs::new(1);
+    let open = |options: &Options| Db::open_in(inline(Arc::new(disk.clone())), DIR, options);
+    for (name, value) in [("merge_operator", "add_u46"), ("comparator", "nobody knows it")] {
+        let mut options = tiny_options();
+        options.set(name, value).unwrap();
+        assert_eq!(open(&options).unwrap_err().kind(), ErrorKind::InvalidArgument);
+    }
+    let db = open(&Options { merge_operator: "add_u64".to_owned(), ..tiny_options() }).unwrap();
+    assert_eq!(db.default_family().options().merge_operator, "add_u64");
+}
+
 #[derive(Debug)]
 struct ByLength;
 
