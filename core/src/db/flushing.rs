@@ -44,7 +44,7 @@ pub struct Waiting {
 
 impl Waiting {
     fn owner(&self, shared: &Shared) -> Option<Arc<Family>> {
-        shared.family(self.family)
+        shared.family_on_record(self.family)
     }
 
     fn last_seqno(&self) -> SeqNo {
@@ -167,7 +167,7 @@ fn make_order_safe(shared: &Shared, done: &Flushed, edit: &mut VersionEdit) -> R
     let through = done.iter().filter_map(|(_, memtable)| memtable.last_seqno()).max().unwrap_or_default();
     let (left_behind, logged) = {
         let commit = shared.commit.lock();
-        let oldest = shared.all_families().iter().filter_map(|family| oldest_unflushed(family, done)).min();
+        let oldest = shared.families_with_data().iter().filter_map(|family| oldest_unflushed(family, done)).min();
         let logged = commit.wal.as_ref().map_or(SeqNo::ZERO, |wal| wal.last_seqno());
         (oldest.is_some_and(|oldest| oldest <= through), logged)
     };
@@ -183,7 +183,7 @@ fn note_progress(shared: &Shared, done: &Flushed, edit: &mut VersionEdit) {
     // Under the lock no commit is between its number and its memtable.
     let commit = shared.commit.lock();
     let given = commit.next_seqno.saturating_prev();
-    let mut families = shared.all_families();
+    let mut families = shared.families_with_data();
     if cfg!(planted = "forget-idle-families") {
         families.retain(|family| done.iter().any(|(id, _)| *id == family.id));
     }

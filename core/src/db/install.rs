@@ -88,7 +88,9 @@ pub fn apply_flush(shared: &Shared, mut edit: VersionEdit, flushed: &Flushed) ->
         }
     })?;
     for id in affected {
-        let (Some(family), Some(state)) = (shared.family(id), manifest.state().families.get(&id)) else { continue };
+        let (Some(family), Some(state)) = (shared.family_on_record(id), manifest.state().families.get(&id)) else {
+            continue;
+        };
         let version = Arc::clone(&state.version);
         let gone = |memtable: &Arc<Memtable>| flushed.iter().any(|(_, m)| Arc::ptr_eq(m, memtable));
         family.replace(|current| current.with_version(version, gone));

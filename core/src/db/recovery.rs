@@ -205,6 +205,7 @@ fn assemble(
         active_memtable_bytes: AtomicU64::new(0),
         view_time: AtomicU64::new(state.view_time_ms),
         family_changes: Mutex::new(()),
+        leaving: Mutex::new(None),
         dropped: Mutex::new(Vec::new()),
         families: RwLock::new(families),
         default_family,

@@ -9,7 +9,7 @@
 //! 2. `Shared::manifest`: one edit at a time; held across the MANIFEST's I/O
 //! 3. `Background::state`: who runs what; never across I/O
 //! 4. `Shared::families`, then `Family::current`: swaps of a pointer
-//! 5. leaves, under which nothing else is taken: `SnapshotList`, `SyncQueue::state`, `Shared::obsolete`,
+//! 5. leaves, under which nothing else is taken: `SnapshotList`, `SyncQueue::state`, `Shared::obsolete`, `Shared::leaving`,
 //!    `Health::reason`, `KeyLocks::table`, the read set of a transaction, the shards of the caches
 //!
 //! Key locks (`db/key_locks.rs`) are no locks in this sense: nobody waits for one while holding any of these.
@@ -120,6 +120,9 @@ pub struct Shared {
     pub family_changes: Mutex<()>,
     /// The families that exist.
     pub families: RwLock<BTreeMap<FamilyId, Arc<Family>>>,
+    /// The family whose drop is under way: in the map no more, in the MANIFEST still. Should the drop fail, it comes back with all
+    /// that flushes and installs did meanwhile.
+    pub leaving: Mutex<Option<Arc<Family>>>,
     /// Families that were dropped while a snapshot could still read them.
     pub dropped: Mutex<Vec<Arc<Family>>>,
     /// The family every database has, reachable without the map's lock.
@@ -225,6 +228,20 @@ impl Shared {
     /// All families, by number.
     pub fn all_families(&self) -> Vec<Arc<Family>> {
         self.families.read().values().cloned().collect()
+    }
+
+    /// All families that may yet need what the log has of them: those that exist, and one whose drop may still fail.
+    pub fn families_with_data(&self) -> Vec<Arc<Family>> {
+        let leaving = self.leaving.lock().clone();
+        let mut families = self.all_families();
+        families.extend(leaving.filter(|leaving| families.iter().all(|family| family.id != leaving.id)));
+        families
+    }
+
+    /// The family `id` as files know it: one whose drop is under way too.
+    pub fn family_on_record(&self, id: FamilyId) -> Option<Arc<Family>> {
+        let leaving = || self.leaving.lock().clone().filter(|family| family.id == id);
+        self.family(id).or_else(leaving)
     }
 
     /// The family `id`, if it exists.
