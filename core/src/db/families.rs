@@ -234,4 +234,27 @@ mod tests {
             assert_eq!(found.as_deref(), Some(value.as_bytes()), "{key}");
         }
     }
+
+    /// Between a family's record and its place in the map a flush does not know it.
+    #[test]
+    fn a_flush_that_does_not_know_a_new_family_leaves_a_log_that_opens() {
+        let disk = SimFs::new(1);
+        let db = open(&disk);
+        let through = sync_all(db.shared()).unwrap();
+        let edit = VersionEdit {
+            families_created: vec![new_family(FamilyId(1), "f", &Order::Bytewise)],
+            flushed_seqno: vec![(FamilyId(1), through)],
+            ..VersionEdit::default()
+        };
+        assert!(install::apply(db.shared(), edit).is_ok());
+        for n in 0..6 {
+            db.put(format!("large {n}"), vec![b'x'; 60_000]).unwrap();
+        }
+        db.flush().unwrap();
+        let left = disk.crash(CrashImage::Killed);
+        drop(db);
+        let db = open(&left);
+        assert_eq!(db.families().unwrap(), ["default", "f"]);
+        assert!(db.get("large 5").unwrap().is_some());
+    }
 }

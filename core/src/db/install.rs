@@ -68,6 +68,7 @@ pub fn apply_flush(shared: &Shared, mut edit: VersionEdit, flushed: &Flushed) ->
     let manifest = slot.as_mut().ok_or_else(closed)?;
     edit.view_time_ms = Some(shared.view_time.load(Ordering::Acquire));
     let stray = leave_out_dropped(manifest, &mut edit);
+    bring_newcomers_along(manifest, &mut edit);
     let affected = affected_families(&edit, flushed);
     let removed = removed_tables(manifest, &edit);
     if cfg!(planted = "delete-inputs-early") {
@@ -116,6 +117,24 @@ fn leave_out_dropped(manifest: &Manifest, edit: &mut VersionEdit) -> Vec<Arc<Fil
     edit.deleted.retain(|(family, _, _)| lives(*family));
     edit.flushed_seqno.retain(|(family, _)| lives(*family));
     stray.into_iter().map(|(_, file): (_, Arc<FileMeta>)| file).collect()
+}
+
+/// A family that came while `edit` was made, or comes by it, has nothing in the log up to where the log is let go of: it must not
+/// look as if it missed its beginning.
+///
+/// Example: a flush finds everything in tables through 900 and lets go of the log up to there; meanwhile a family is created, on
+/// record as flushed through 500. A crash then would leave a log that begins at 901 and a family that wants it from 501 on.
+fn bring_newcomers_along(manifest: &Manifest, edit: &mut VersionEdit) {
+    let on_record = &manifest.state().families;
+    let reached = on_record.values().map(|family| family.flushed_seqno).max().unwrap_or_default();
+    for created in &edit.families_created {
+        edit.flushed_seqno.push((created.id, reached));
+    }
+    let let_go = edit.flushed_seqno.iter().map(|(_, seqno)| *seqno).min().filter(|_| !edit.wal_removed.is_empty());
+    if let Some(let_go) = let_go {
+        let known: BTreeSet<FamilyId> = edit.flushed_seqno.iter().map(|(family, _)| *family).collect();
+        edit.flushed_seqno.extend(on_record.keys().filter(|family| !known.contains(family)).map(|id| (*id, let_go)));
+    }
 }
 
 /// Each once: a table that was to be moved while its family was dropped comes by both ways.
