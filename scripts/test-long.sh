@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The long tier: spends HOURS (a fraction will do) over the random families, each with seeds that nobody tried before. One pass is
-# one test with one seed; a pass that fails prints the command that repeats it, and the rest goes on. What was run, from which
-# seed on, how often and with what result goes into the table at the end of docs/testing.md, one line per family.
+# one test with one seed; a pass that fails prints the command that repeats it, and the rest goes on. What was run, with which
+# seeds, how much of it and with what result is added to the table at the end of docs/testing.md, one line per family.
 #
 #   HOURS=8 scripts/test-long.sh              all families, an equal share each
 #   HOURS=1 FAMILIES="crash fuzz" scripts/test-long.sh
@@ -13,7 +13,8 @@ FAMILIES=${FAMILIES:-model crash faults histories threads hostile fuzz kill}
 SEED=${SEED:-$(date +%s)}
 # A pass that takes longer than this hangs.
 WATCHDOG=${WATCHDOG:-1800}
-DOC=docs/testing.md
+# The page with the table; another one for a trial.
+DOC=${DOC:-docs/testing.md}
 LOGS="$TARGET/long-logs"
 mkdir -p "$LOGS"
 
@@ -34,9 +35,10 @@ built() {
 }
 
 # passes FAMILY PACKAGE COUNTED TESTS… -- NAME=VALUE…: tests in turn, each with fresh seeds, until the share is used up.
-# COUNTED is how many of what one pass does ("1 pass", "10000 operation").
+# COUNTED is how many of what one pass does ("1 run", "5000 input"), or only of what ("recoveries"): then the tests print how many
+# each of them did ("3008 recoveries"), and that is added up.
 passes() {
-  local family=$1 package=$2 each=${3%% *} what=${3#* } tests=() given=() binary pass=0 seed started failed=0
+  local family=$1 package=$2 each=${3%% *} what=${3#* } tests=() given=() binary pass=0 seed started failed=0 total=0
   shift 3
   while [ $# -gt 0 ] && [ "$1" != -- ]; do tests+=("$1"); shift; done
   shift
@@ -53,6 +55,10 @@ passes() {
     if (cd "$(folder_of "$package")" && env "${given[@]}" ESKER_SEED="$seed" timeout "$WATCHDOG" "$binary" --exact "$test" --nocapture) \
         >"$log" 2>&1; then
       grep -q '^test result: ok. 1 passed' "$log" || { echo "there is no test $test" >&2; exit 2; }
+      case $each in
+        [0-9]*) total=$((total + each)) ;;
+        *) total=$((total + $(printed "$each" "$log"))) ;;
+      esac
       rm "$log"
     else
       failed=$((failed + 1))
@@ -60,10 +66,14 @@ passes() {
     fi
     pass=$((pass + 1))
   done
-  note "$family" "$SEED–$((SEED + pass * 10000 - 1))" "$(counted $((pass * each)) "$what") in $((SECONDS - started)) s" "$failed"
+  case $each in [0-9]*) what="${what}s" ;; esac
+  note "$family" "$SEED–$((SEED + pass * 10000 - 1))" "$total $what in $((SECONDS - started)) s" "$failed"
 }
 
-counted() { if [ "$1" -eq 1 ]; then echo "1 $2"; else echo "$1 $2s"; fi; }
+# printed WHAT LOG: the sum of what the log counts, 0 if nothing.
+printed() {
+  grep -oE "[0-9]+ $1\\b" "$2" | awk '{ sum += $1 } END { printf "%.0f\n", sum }'
+}
 
 folder_of() { case $1 in esker) echo core ;; *) echo ffi ;; esac; }
 
@@ -72,22 +82,43 @@ tests_of() {
   "$(built "$1")" --list 2>/dev/null | sed -nE "s/^($2::[a-z0-9_]+): test$/\1/p" | grep -vE "$3"
 }
 
-# note FAMILY SEEDS COUNT FAILED: the family's line in the table, in place of the one before.
+# note FAMILY SEEDS COUNT FAILED: adds a run to the family's line in the table. COUNT reads "90000 inputs in 13 s"; it is added to
+# what the line has, unless that is of another kind. Of the seeds the first and the last ranges stay. Failures stay for ever.
 note() {
-  local result="0 failed"
-  if [ "$4" -gt 0 ]; then
-    result="**$4 failed**"
-    broken=$((broken + $4))
-  fi
-  echo "$1: $3, $result"
-  grep -q '^## The long tier' "$DOC" || printf '\n## The long tier\n\n| family | commit | date | seeds | count | result |\n|---|---|---|---|---|---|\n' >>"$DOC"
-  local line="| $1 | $commit | $(date -u +%F) | $2 | $3 | $result |"
-  awk -v line="$line" -v start="| $1 | " '
+  broken=$((broken + $4))
+  echo "$1: $3, $4 failed"
+  grep -q '^## The long tier' "$DOC" || printf '\n## The long tier\n\n| family | last commit | last date | seeds | count | result |\n|---|---|---|---|---|---|\n' >>"$DOC"
+  awk -v family="$1" -v commit="$commit" -v date="$(date -u +%F)" -v seeds="$2" -v count="$3" -v failed="$4" '
+    # The family of a line of the table, its number of things, their kind, and how long they took; "" if it does not say.
+    function parse(cell,    words, n) {
+      n = split(cell, words, " ")
+      number = words[1]; kind = words[2]; sub(/,$/, "", kind)
+      seconds = cell ~ / in [0-9]+ s$/ ? words[n - 1] : ""
+    }
+    function shortened(list,    part, n) {
+      gsub(/… /, "", list); gsub(/…, /, "", list)
+      n = split(list, part, ", ")
+      return n <= 3 ? list : part[1] ", … " part[n - 1] ", " part[n]
+    }
+    function row(old,    cell, n, result, was) {
+      if (old != "") {
+        split(old, cell, / *\| */)
+        parse(cell[6]); n = number; was = kind; old_seconds = seconds
+        parse(count)
+        if (was == kind) {
+          count = sprintf("%.0f %s", n + number, kind) (old_seconds == "" ? "" : sprintf(" in %.0f s", old_seconds + seconds))
+          seeds = shortened(cell[5] ", " seeds)
+        }
+        if (match(cell[7], /[0-9]+ failed/)) failed += substr(cell[7], RSTART)
+      }
+      result = failed > 0 ? "**" failed " failed**" : "0 failed"
+      return "| " family " | " commit " | " date " | " seeds " | " count " | " result " |"
+    }
     /^## /        { inside = ($0 == "## The long tier") }
-    inside && index($0, start) == 1 { print line; done = 1; next }
-    inside && table && !/^\|/ && !done { print line; done = 1 }
+    inside && index($0, "| " family " |") == 1 { print row($0); done = 1; next }
+    inside && table && !/^\|/ && !done { print row(""); done = 1 }
     { table = /^\|/; print }
-    END { if (!done) print line }
+    END { if (!done) print row("") }
   ' "$DOC" >"$DOC.new"
   mv "$DOC.new" "$DOC"
 }
@@ -125,11 +156,11 @@ fuzz_programs() {
 
 for family in $FAMILIES; do
   case $family in
-    model) passes model esker "10000 operation" $(tests_of esker model 'there_are|every_') -- ESKER_MODEL_OPS=10000 ;;
-    crash) passes crash esker "1 script" $(tests_of esker crash 'every_|two_runs|killed_process') -- RUST_BACKTRACE=0 ;;
-    faults) passes faults esker "1 script" $(tests_of esker faults 'every_|two_runs') -- RUST_BACKTRACE=0 ;;
-    histories) passes histories esker "1 test" $(tests_of esker histories 'snapshot|classic|transfers') -- RUST_BACKTRACE=0 ;;
-    threads) passes threads esker "1 test" $(tests_of esker 'threads(_over_families)?' 'synced_writers|close_while') -- RUST_BACKTRACE=0 ;;
+    model) passes model esker operations $(tests_of esker model 'there_are|every_') -- ESKER_MODEL_OPS=10000 ;;
+    crash) passes crash esker recoveries $(tests_of esker crash 'every_|two_runs|killed_process') -- RUST_BACKTRACE=0 ;;
+    faults) passes faults esker strikes $(tests_of esker faults 'every_|two_runs') -- RUST_BACKTRACE=0 ;;
+    histories) passes histories esker histories $(tests_of esker histories 'snapshot|classic|transfers') -- RUST_BACKTRACE=0 ;;
+    threads) passes threads esker "1 run" $(tests_of esker 'threads(_over_families)?' 'synced_writers|close_while') -- RUST_BACKTRACE=0 ;;
     hostile) passes hostile esker "5000 input" $(tests_of esker hostile 'every_') -- ESKER_HOSTILE_ROUNDS=5000 ;;
     kill) passes kill esker-ffi "5 kill" $(tests_of esker-ffi crash 'nothing') -- ESKER_KILLS=5 ;;
     fuzz) fuzz_programs ;;
