@@ -1,6 +1,6 @@
 # Names for commands only; what they do stands in scripts/.
 
-.PHONY: help demo test check bench install uninstall wheel clean test-planted test-long
+.PHONY: help demo test check bench reference install uninstall wheel clean test-planted test-long
 
 help:               ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/: +## +/\t/' | expand -t 14
@@ -22,6 +22,9 @@ install:            ## library, headers, pkg-config, CMake, man pages, tool (PRE
 
 uninstall:          ## removes what install laid down (the same PREFIX and DESTDIR)
 	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' scripts/install.sh --uninstall
+
+reference:          ## esker.h and esker.hpp to browse: target/reference/index.html
+	@scripts/reference.sh
 
 wheel:              ## the Python package as target/wheels/*.whl
 	@scripts/wheel.sh

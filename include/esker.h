@@ -76,11 +76,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** The version of this header. ESKER_VERSION_NUMBER is 1000000 * major + 1000 * minor + patch. */
+/** The version of this header. It grows when what was there changes its meaning. */
 #define ESKER_VERSION_MAJOR 0
+/** Grows when something is added, and before 1.0 also when something changes. */
 #define ESKER_VERSION_MINOR 1
+/** Grows when something is mended. */
 #define ESKER_VERSION_PATCH 0
+/** The three as one number that grows: 1000000 * major + 1000 * minor + patch. */
 #define ESKER_VERSION_NUMBER 1000
+/** The three as text. esker_version() is that of the library. */
 #define ESKER_VERSION_STRING "0.1.0"
 
 #ifdef __cplusplus

@@ -54,7 +54,9 @@ public:
     explicit Db(const std::string &path, const Options &options = Options()) {
         detail::check([&](esker_error **e) { return esker_open(path.c_str(), options.handle(), &handle_, e); });
     }
+    /** Takes over the database of `other`, which is left with none. */
     Db(Db &&other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
+    /** Closes the database it has, and takes over that of `other`. */
     Db &operator=(Db &&other) noexcept {
         if (this != &other) {
             esker_close(handle_, nullptr);
@@ -64,17 +66,21 @@ public:
     }
     Db(const Db &) = delete;
     Db &operator=(const Db &) = delete;
+    /** Closes the database, and cannot tell of a failure; close() can. */
     ~Db() { esker_close(handle_, nullptr); }
 
     /** Closes it: everything written is on the medium, or this throws. Every later call throws ESKER_CLOSED. */
     void close() const {
         detail::check([&](esker_error **e) { return esker_close(handle_, e); });
     }
+    /** Whether it was closed, or moved away. */
     bool is_closed() const noexcept { return esker_is_closed(handle_) != 0; }
 
+    /** Sets `key` to `value`. */
     void put(std::string_view key, std::string_view value, const WriteOptions &options = WriteOptions()) const {
         put_in(nullptr, key, value, options);
     }
+    /** The same in a column family. */
     void put(const ColumnFamily &family, std::string_view key, std::string_view value,
              const WriteOptions &options = WriteOptions()) const {
         put_in(family.handle(), key, value, options);
@@ -83,13 +89,16 @@ public:
     void merge(std::string_view key, std::string_view operand, const WriteOptions &options = WriteOptions()) const {
         merge_in(nullptr, key, operand, options);
     }
+    /** The same in a column family. */
     void merge(const ColumnFamily &family, std::string_view key, std::string_view operand,
                const WriteOptions &options = WriteOptions()) const {
         merge_in(family.handle(), key, operand, options);
     }
+    /** Removes `key`, if it is there. */
     void del(std::string_view key, const WriteOptions &options = WriteOptions()) const {
         del_in(nullptr, key, options);
     }
+    /** The same in a column family. */
     void del(const ColumnFamily &family, std::string_view key, const WriteOptions &options = WriteOptions()) const {
         del_in(family.handle(), key, options);
     }
@@ -98,28 +107,34 @@ public:
                       const WriteOptions &options = WriteOptions()) const {
         delete_range_in(nullptr, start, end, options);
     }
+    /** The same in a column family. */
     void delete_range(const ColumnFamily &family, std::string_view start, std::string_view end,
                       const WriteOptions &options = WriteOptions()) const {
         delete_range_in(family.handle(), start, end, options);
     }
+    /** Applies every operation of a batch, or none of them: also after a crash. */
     void write(const Batch &batch, const WriteOptions &options = WriteOptions()) const {
         detail::check([&](esker_error **e) { return esker_write(handle_, batch.handle(), options.handle(), e); });
     }
 
     /** A copy of the value; nothing if the key is absent. */
     std::optional<std::string> get(std::string_view key) const { return detail::copy(pinned(nullptr, key, nullptr)); }
+    /** The same with options: as of a snapshot, say. */
     std::optional<std::string> get(std::string_view key, const ReadOptions &options) const {
         return detail::copy(pinned(nullptr, key, options.handle()));
     }
+    /** The same in a column family. */
     std::optional<std::string> get(const ColumnFamily &family, std::string_view key,
                                    const ReadOptions &options = ReadOptions()) const {
         return detail::copy(pinned(family.handle(), key, options.handle()));
     }
     /** The value without a copy where the engine can. */
     std::optional<Value> get_pinned(std::string_view key) const { return pinned(nullptr, key, nullptr); }
+    /** The same with options. */
     std::optional<Value> get_pinned(std::string_view key, const ReadOptions &options) const {
         return pinned(nullptr, key, options.handle());
     }
+    /** The same in a column family. */
     std::optional<Value> get_pinned(const ColumnFamily &family, std::string_view key,
                                     const ReadOptions &options = ReadOptions()) const {
         return pinned(family.handle(), key, options.handle());
@@ -129,6 +144,7 @@ public:
                                                 const ReadOptions &options = ReadOptions()) const {
         return multi_get_in(nullptr, keys, options);
     }
+    /** The same in a column family. */
     std::vector<std::optional<Value>> multi_get(const ColumnFamily &family, const std::vector<std::string_view> &keys,
                                                 const ReadOptions &options = ReadOptions()) const {
         return multi_get_in(family.handle(), keys, options);
@@ -147,6 +163,7 @@ public:
     ColumnFamily default_family() const {
         return family_by([&](auto cf, auto e) { return esker_cf_default(handle_, cf, e); });
     }
+    /** Drops a column family: its keys are gone for every new read. */
     void drop_family(const ColumnFamily &family) const {
         detail::check([&](esker_error **e) { return esker_cf_drop(handle_, family.handle(), e); });
     }
@@ -186,6 +203,7 @@ public:
         }
     }
 
+    /** A snapshot of this moment, for ReadOptions::snapshot(). */
     Snapshot snapshot() const {
         esker_snapshot *snapshot = nullptr;
         detail::check([&](esker_error **e) { return esker_snapshot_new(handle_, &snapshot, e); });
@@ -197,21 +215,26 @@ public:
         detail::check([&](esker_error **e) { return esker_latest_seqno(handle_, &seqno, e); });
         return seqno;
     }
+    /** A cursor over the keys that the options let through. It stands nowhere: seek first. */
     Iterator iterator(const ReadOptions &options = ReadOptions()) const { return iterator_in(nullptr, options); }
+    /** The same in a column family. */
     Iterator iterator(const ColumnFamily &family, const ReadOptions &options = ReadOptions()) const {
         return iterator_in(family.handle(), options);
     }
     /** All entries that the options let through, in order. */
     Scan scan(const ReadOptions &options = ReadOptions()) const { return Scan(iterator(options), false); }
+    /** The same in a column family. */
     Scan scan(const ColumnFamily &family, const ReadOptions &options = ReadOptions()) const {
         return Scan(iterator(family, options), false);
     }
     /** The same from the last to the first. */
     Scan scan_backwards(const ReadOptions &options = ReadOptions()) const { return Scan(iterator(options), true); }
+    /** The same in a column family. */
     Scan scan_backwards(const ColumnFamily &family, const ReadOptions &options = ReadOptions()) const {
         return Scan(iterator(family, options), true);
     }
 
+    /** Makes everything written so far survive a power cut. */
     void sync() const {
         detail::check([&](esker_error **e) { return esker_sync(handle_, e); });
     }
@@ -219,6 +242,7 @@ public:
     void flush() const {
         detail::check([&](esker_error **e) { return esker_flush(handle_, nullptr, e); });
     }
+    /** The same for one family. */
     void flush(const ColumnFamily &family) const {
         detail::check([&](esker_error **e) { return esker_flush(handle_, family.handle(), e); });
     }
@@ -226,11 +250,13 @@ public:
     using Bound = std::optional<std::string_view>;
     /** Compacts the keys from `start` on and before `end`. */
     void compact_range(Bound start = {}, Bound end = {}) const { compact_in(nullptr, start, end); }
+    /** The same in a column family. */
     void compact_range(const ColumnFamily &family, Bound start = {}, Bound end = {}) const {
         compact_in(family.handle(), start, end);
     }
     /** About how many bytes the keys from `start` on and before `end` take on disk. */
     std::uint64_t approximate_size(Bound start = {}, Bound end = {}) const { return size_in(nullptr, start, end); }
+    /** The same in a column family. */
     std::uint64_t approximate_size(const ColumnFamily &family, Bound start = {}, Bound end = {}) const {
         return size_in(family.handle(), start, end);
     }
@@ -248,9 +274,11 @@ public:
     std::string stats(const std::string &format = "text") const {
         return detail::text([&](auto v, auto e) { return esker_stats(handle_, format.c_str(), v, e); });
     }
+    /** The directory, as it was passed to the constructor. */
     std::string path() const {
         return detail::text([&](auto v, auto e) { return esker_path(handle_, v, e); });
     }
+    /** An option that it was opened with, as text. */
     std::string option(const std::string &name) const {
         return detail::text([&](auto v, auto e) { return esker_get_option(handle_, name.c_str(), v, e); });
     }

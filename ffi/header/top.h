@@ -53,11 +53,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** The version of this header. ESKER_VERSION_NUMBER is 1000000 * major + 1000 * minor + patch. */
+/** The version of this header. It grows when what was there changes its meaning. */
 #define ESKER_VERSION_MAJOR @MAJOR@
+/** Grows when something is added, and before 1.0 also when something changes. */
 #define ESKER_VERSION_MINOR @MINOR@
+/** Grows when something is mended. */
 #define ESKER_VERSION_PATCH @PATCH@
+/** The three as one number that grows: 1000000 * major + 1000 * minor + patch. */
 #define ESKER_VERSION_NUMBER @NUMBER@
+/** The three as text. esker_version() is that of the library. */
 #define ESKER_VERSION_STRING "@VERSION@"
 
 #ifdef __cplusplus

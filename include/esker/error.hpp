@@ -18,6 +18,7 @@ namespace esker {
 /** What a failed call throws. what() is the whole sentence. */
 class Error : public std::runtime_error {
 public:
+    /** An error of the program's own, for a work function that wants to throw one. */
     Error(esker_status code, const std::string &message, std::string file = {},
           std::optional<std::uint64_t> offset = {})
         : std::runtime_error(message), code_(code), file_(std::move(file)), offset_(offset) {}

@@ -16,15 +16,20 @@ namespace esker {
 /** A named tree of keys within a database. Made by Db::create_family() and Db::family(). */
 class ColumnFamily {
 public:
+    /** Owns a family's handle that a function of C gave. */
     explicit ColumnFamily(esker_cf *handle) noexcept : handle_(handle) {}
 
+    /** Its name. */
     std::string name() const { return esker_cf_name(handle_.get()); }
     /** What Batch::Operation has for it. */
     std::uint32_t id() const noexcept { return esker_cf_id(handle_.get()); }
+    /** Whether it was dropped. */
     bool is_dropped() const noexcept { return esker_cf_is_dropped(handle_.get()) != 0; }
+    /** An option that it was created with, as text. */
     std::string option(const std::string &name) const {
         return detail::text([&](auto v, auto e) { return esker_cf_get_option(handle_.get(), name.c_str(), v, e); });
     }
+    /** For calls that this header does not have. */
     const esker_cf *handle() const noexcept { return handle_.get(); }
 
 private:

@@ -16,37 +16,40 @@
 
 namespace esker {
 
-namespace detail {
-
-/** What all kinds of options share: set and read by name. Without a handle they are the defaults, at no cost. */
-template <class Self, class T, auto make, auto end, auto assign, auto read> class Named {
+/**
+ * What all kinds of options share: set and read by name. Without a handle they are the defaults, at no cost. Programs
+ * use the classes below that are made of it.
+ */
+template <class Self, class T, auto make, auto end, auto assign, auto read> class NamedOptions {
 public:
+    /** Sets an option; throws if there is none of that name (and offers the nearest) or the value will not do. */
     Self &set(const std::string &name, const std::string &value) & {
-        check([&](esker_error **e) { return assign(own(), name.c_str(), value.c_str(), e); });
+        detail::check([&](esker_error **e) { return assign(own(), name.c_str(), value.c_str(), e); });
         return static_cast<Self &>(*this);
     }
+    /** The same on a temporary, so that calls can be chained. */
     Self &&set(const std::string &name, const std::string &value) && { return std::move(set(name, value)); }
 
+    /** An option as text. */
     std::string get(const std::string &name) const {
-        Owned<T, end> defaults(handle_ ? nullptr : make());
+        detail::Owned<T, end> defaults(handle_ ? nullptr : make());
         const T *from = handle_ ? handle_.get() : defaults.get();
-        return text([&](esker_value **v, esker_error **e) { return read(from, name.c_str(), v, e); });
+        return detail::text([&](esker_value **v, esker_error **e) { return read(from, name.c_str(), v, e); });
     }
 
     /** For the C functions; NULL is the defaults. */
     const T *handle() const noexcept { return handle_.get(); }
 
 protected:
+    /** The handle, made when the first option is set. */
     T *own() {
-        if (!handle_) handle_.reset(made(make()));
+        if (!handle_) handle_.reset(detail::made(make()));
         return handle_.get();
     }
 
 private:
-    Owned<T, end> handle_;
+    detail::Owned<T, end> handle_;
 };
-
-} // namespace detail
 
 /** Compares two keys: below 0, 0 only for equal bytes, above 0. Must not throw, and must not call Esker. */
 using Comparator = std::function<int(std::string_view a, std::string_view b)>;
@@ -108,8 +111,8 @@ inline void partial_merge(void *userdata, const std::uint8_t *key, std::size_t k
 } // namespace detail
 
 /** How a database is opened: Options().set("memory_budget", "64MiB").set("create_if_missing", "false"). */
-class Options : public detail::Named<Options, esker_options, esker_options_new, esker_options_free, esker_options_set,
-                                     esker_options_get> {
+class Options : public NamedOptions<Options, esker_options, esker_options_new, esker_options_free, esker_options_set,
+                                    esker_options_get> {
 public:
     /** Makes a key order known, for the families whose option "comparator" is its name. */
     Options &add_comparator(const std::string &name, Comparator compare) & {
@@ -121,6 +124,7 @@ public:
         });
         return *this;
     }
+    /** The same on a temporary. */
     Options &&add_comparator(const std::string &name, Comparator compare) && {
         return std::move(add_comparator(name, std::move(compare)));
     }
@@ -135,33 +139,40 @@ public:
         });
         return *this;
     }
+    /** The same on a temporary. */
     Options &&add_merge_operator(const std::string &name, FullMerge full, PartialMerge partial = {}) && {
         return std::move(add_merge_operator(name, std::move(full), std::move(partial)));
     }
 };
 
 /** How a column family is made: FamilyOptions().set("merge_operator", "add_u64"). */
-class FamilyOptions : public detail::Named<FamilyOptions, esker_cf_options, esker_cf_options_new, esker_cf_options_free,
-                                           esker_cf_options_set, esker_cf_options_get> {};
+class FamilyOptions : public NamedOptions<FamilyOptions, esker_cf_options, esker_cf_options_new, esker_cf_options_free,
+                                          esker_cf_options_set, esker_cf_options_get> {};
 
 /** Choices for transactions: TransactionOptions().set("mode", "pessimistic"). */
 class TransactionOptions
-    : public detail::Named<TransactionOptions, esker_txn_options, esker_txn_options_new, esker_txn_options_free,
-                           esker_txn_options_set, esker_txn_options_get> {};
+    : public NamedOptions<TransactionOptions, esker_txn_options, esker_txn_options_new, esker_txn_options_free,
+                          esker_txn_options_set, esker_txn_options_get> {};
 
 /** What an acknowledged write survives; see esker.h. */
 enum class Durability : std::int32_t {
+    /** What the database was opened with. */
     Default = ESKER_DURABILITY_DEFAULT,
+    /** On the medium before the write returns. */
     Sync = ESKER_DURABILITY_SYNC,
+    /** Survives the death of the process; a power cut keeps everything up to some moment. */
     Buffered = ESKER_DURABILITY_BUFFERED,
+    /** Not logged: kept from the next flush on. */
     None = ESKER_DURABILITY_NONE,
 };
 
 /** Choices for writes. A Durability converts to it: db.put("k", "v", esker::Durability::Sync). */
-class WriteOptions : public detail::Named<WriteOptions, esker_write_options, esker_write_options_new,
-                                          esker_write_options_free, esker_write_options_set, esker_write_options_get> {
+class WriteOptions : public NamedOptions<WriteOptions, esker_write_options, esker_write_options_new,
+                                         esker_write_options_free, esker_write_options_set, esker_write_options_get> {
 public:
+    /** The defaults of the database. */
     WriteOptions() = default;
+    /** These writes survive this much. */
     WriteOptions(Durability durability) {
         detail::check_status(esker_write_options_set_durability(own(), static_cast<std::int32_t>(durability)));
     }
@@ -170,14 +181,18 @@ public:
         detail::check_status(esker_write_options_set_ttl_ms(own(), ms));
         return *this;
     }
+    /** The same on a temporary. */
     WriteOptions &&ttl_ms(std::uint64_t ms) && { return std::move(ttl_ms(ms)); }
 };
 
 /** A moment of a database. Made by Db::snapshot(). */
 class Snapshot {
 public:
+    /** Owns a snapshot that a function of C gave. */
     explicit Snapshot(esker_snapshot *handle) noexcept : handle_(handle) {}
+    /** Its place in the order of writes: it sees the writes up to this number. */
     std::uint64_t seqno() const noexcept { return esker_snapshot_seqno(handle_.get()); }
+    /** For calls that this header does not have. */
     const esker_snapshot *handle() const noexcept { return handle_.get(); }
 
 private:
@@ -185,14 +200,15 @@ private:
 };
 
 /** Choices for reads: ReadOptions().prefix("user:").snapshot(then). Everything is copied. */
-class ReadOptions : public detail::Named<ReadOptions, esker_read_options, esker_read_options_new,
-                                         esker_read_options_free, esker_read_options_set, esker_read_options_get> {
+class ReadOptions : public NamedOptions<ReadOptions, esker_read_options, esker_read_options_new,
+                                        esker_read_options_free, esker_read_options_set, esker_read_options_get> {
 public:
     /** Reads as of a snapshot. */
     ReadOptions &snapshot(const Snapshot &moment) & {
         detail::check_status(esker_read_options_set_snapshot(own(), moment.handle()));
         return *this;
     }
+    /** The same on a temporary. */
     ReadOptions &&snapshot(const Snapshot &moment) && { return std::move(snapshot(moment)); }
 
     /** Sees exactly the keys that begin with this. */
@@ -200,6 +216,7 @@ public:
         detail::check_status(esker_read_options_set_prefix(own(), detail::bytes(key), key.size()));
         return *this;
     }
+    /** The same on a temporary. */
     ReadOptions &&prefix(std::string_view key) && { return std::move(prefix(key)); }
 
     /** Sees no key before this. */
@@ -207,6 +224,7 @@ public:
         detail::check_status(esker_read_options_set_lower_bound(own(), detail::bytes(key), key.size()));
         return *this;
     }
+    /** The same on a temporary. */
     ReadOptions &&lower_bound(std::string_view key) && { return std::move(lower_bound(key)); }
 
     /** Sees no key from this on. */
@@ -214,6 +232,7 @@ public:
         detail::check_status(esker_read_options_set_upper_bound(own(), detail::bytes(key), key.size()));
         return *this;
     }
+    /** The same on a temporary. */
     ReadOptions &&upper_bound(std::string_view key) && { return std::move(upper_bound(key)); }
 };
 

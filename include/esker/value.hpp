@@ -16,14 +16,18 @@ namespace esker {
 /** Bytes that were found, without a copy where the engine can; readable for as long as this lives. */
 class Value {
 public:
+    /** Owns a value that a function of C gave. */
     explicit Value(esker_value *handle) noexcept : handle_(handle) {}
 
+    /** The bytes, valid for as long as this lives. */
     std::string_view view() const noexcept {
         std::size_t len = 0;
         const std::uint8_t *data = esker_value_data(handle_.get(), &len);
         return detail::view(data, len);
     }
+    /** The same, where a view is expected. */
     operator std::string_view() const noexcept { return view(); }
+    /** A copy of the bytes. */
     std::string str() const { return std::string(view()); }
 
 private:

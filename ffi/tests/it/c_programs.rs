@@ -79,7 +79,7 @@ fn stem(entry: std::io::Result<fs::DirEntry>) -> Option<String> {
 fn no_program_leaks_or_touches_what_is_not_its_own() {
     let sanitize = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
     if !can_sanitize(&sanitize) {
-        println!("SKIPPED: the compiler has no address sanitizer");
+        support::skip("the compiler has no address sanitizer");
         return;
     }
     // What a sanitized allocator keeps of freed memory is what `shells` would count.
@@ -107,7 +107,7 @@ fn the_static_library_works_too() {
 #[test]
 fn valgrind_finds_nothing() {
     if !installed("valgrind") {
-        println!("SKIPPED: valgrind is not installed");
+        support::skip("valgrind is not installed");
         return;
     }
     let scratch = scratch("valgrind");
@@ -121,7 +121,7 @@ fn valgrind_finds_nothing() {
 #[test]
 fn a_debug_build_detects_freed_handles() {
     if !cfg!(debug_assertions) {
-        println!("SKIPPED: this is a release build, which trusts the caller");
+        support::skip("this is a release build, which trusts the caller");
         return;
     }
     let scratch = scratch("freed");

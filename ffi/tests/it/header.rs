@@ -6,6 +6,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use cbindgen::{Builder, Config, ItemType};
 
@@ -129,7 +130,13 @@ fn it_compiles_alone_and_twice_as_c99_c11_and_cpp17() {
     }
 }
 
+/// Made once: cbindgen parses a source for each of its sections.
 fn generate() -> String {
+    static HEADER: OnceLock<String> = OnceLock::new();
+    HEADER.get_or_init(put_together).clone()
+}
+
+fn put_together() -> String {
     let mut text = top();
     text.push_str(&banner("Handles", &["Every struct is opaque: programs hold pointers."]));
     for file in HANDLES {

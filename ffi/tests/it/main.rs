@@ -8,4 +8,5 @@ mod examples;
 mod header;
 mod library_file;
 mod prototypes;
+mod reference;
 mod support;

@@ -1,7 +1,7 @@
 //! Builds the library and C programs against it, and runs them under a watchdog.
 
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -29,6 +29,11 @@ pub fn scratch(name: &str) -> tempfile::TempDir {
 /// Whether a program is installed.
 pub fn installed(program: &str) -> bool {
     Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success())
+}
+
+/// Says that a test could not be run. Past the capture of what passing tests print, or nobody would hear of it.
+pub fn skip(reason: &str) {
+    std::io::stderr().write_all(format!("SKIPPED: {reason}\n").as_bytes()).unwrap();
 }
 
 /// Where cargo puts what it builds with the profile of this test: target/debug or target/release.
