@@ -1,5 +1,6 @@
 //! The C face, tested as its users meet it: C and C++ programs, compiled here and run against the built library.
 
+mod abi;
 mod abuse;
 mod c_programs;
 mod crash;
