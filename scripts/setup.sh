@@ -2,8 +2,9 @@
 # Sees to what the build and the tests need besides Rust, a C compiler, make and Python, and says what it does.
 # Changes nothing when everything is there, and then needs no network.
 #
-#   from Debian's packages (as root or by sudo): g++, pkg-config, valgrind, cmake, doxygen,
-#                                                python3-venv, abigail-tools (abidw and abidiff), if missing
+#   from Debian's packages (as root or by sudo): g++, pkg-config, valgrind, cmake, doxygen, strace,
+#                                                e2fsprogs (mkfs.ext4), python3-venv,
+#                                                abigail-tools (abidw and abidiff), if missing
 #   from PyPI, into target/venv only:            what scripts/requirements.txt lists
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
@@ -19,6 +20,8 @@ command -v valgrind >/dev/null || missing+=(valgrind)
 command -v cmake >/dev/null || missing+=(cmake)
 command -v doxygen >/dev/null || missing+=(doxygen)
 command -v abidiff >/dev/null || missing+=(abigail-tools)
+command -v strace >/dev/null || missing+=(strace)
+[ -x /sbin/mkfs.ext4 ] || [ -x /usr/sbin/mkfs.ext4 ] || missing+=(e2fsprogs)
 if [ ! -x "$VENV/bin/python" ] && ! "$PYTHON_FOUND" -c 'import venv, ensurepip' 2>/dev/null; then
   missing+=(python3-venv)
 fi

@@ -9,7 +9,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
 HOURS=${HOURS:-1}
-FAMILIES=${FAMILIES:-model crash faults histories threads hostile fuzz kill}
+FAMILIES=${FAMILIES:-model crash faults histories threads hostile fuzz kill syscalls power python}
 SEED=${SEED:-$(date +%s)}
 # A pass that takes longer than this hangs.
 WATCHDOG=${WATCHDOG:-1800}
@@ -142,7 +142,7 @@ fuzz_programs() {
     name=$(basename "$target" .rs)
     # What a run finds interesting goes to a folder of its own, and is there for the next.
     mkdir -p "$folder/corpus/$name"
-    local limits=(-max_total_time="$each" -timeout=30 -rss_limit_mb=2048 -malloc_limit_mb=512 -max_len=16384)
+    local limits=(-max_total_time="$each" -timeout=1 -rss_limit_mb=2048 -malloc_limit_mb=256 -max_len=16384)
     if ! CARGO_TARGET_DIR="$folder" cargo fuzz run --sanitizer none "$name" "$folder/corpus/$name" "fuzz/corpus/$name" \
         -- "${limits[@]}" -seed="$((SEED % 4294967295 + 1))" -print_final_stats=1 >"$LOGS/fuzz-$name.log" 2>&1; then
       failed=$((failed + 1))
@@ -154,6 +154,30 @@ fuzz_programs() {
   note fuzz "$SEED" "$runs inputs in $((SECONDS - started)) s" "$failed"
 }
 
+# Kills of the Python package, at random and at counted system calls.
+python_kills() {
+  if [ ! -x "$VENV/bin/python" ] || ! "$VENV/bin/python" -c 'import esker' 2>/dev/null; then
+    echo "SKIPPED: python (scripts/test-python.sh builds the package)"
+    return 0
+  fi
+  local log started=$SECONDS pass=0 count=0 failed=0 seed
+  say "python: for $share s, seeds from $SEED"
+  while [ $((SECONDS - started)) -lt "$share" ]; do
+    seed=$((SEED + pass * 10000))
+    log="$LOGS/python-$seed.log"
+    if ESKER_SEED=$seed ESKER_KILLS=40 timeout "$WATCHDOG" "$VENV/bin/python" -m pytest -q -rP bindings/python/tests/test_syscall_kills.py \
+        bindings/python/tests/test_crash_recovery.py -k killed_at >"$log" 2>&1; then
+      count=$((count + $(printed kills "$log")))
+      rm "$log"
+    else
+      failed=$((failed + 1))
+      echo "FAILED: ESKER_SEED=$seed ESKER_KILLS=40 pytest -k killed_at    (see $log)"
+    fi
+    pass=$((pass + 1))
+  done
+  note python "$SEED–$((SEED + pass * 10000 - 1))" "$count kills in $((SECONDS - started)) s" "$failed"
+}
+
 for family in $FAMILIES; do
   case $family in
     model) passes model esker operations $(tests_of esker model 'there_are|every_') -- ESKER_MODEL_OPS=10000 ;;
@@ -162,7 +186,10 @@ for family in $FAMILIES; do
     histories) passes histories esker histories $(tests_of esker histories 'snapshot|classic|transfers') -- RUST_BACKTRACE=0 ;;
     threads) passes threads esker "1 run" $(tests_of esker 'threads(_over_families)?' 'synced_writers|close_while') -- RUST_BACKTRACE=0 ;;
     hostile) passes hostile esker "5000 input" $(tests_of esker hostile 'every_') -- ESKER_HOSTILE_ROUNDS=5000 ;;
-    kill) passes kill esker-ffi "5 kill" $(tests_of esker-ffi crash 'nothing') -- ESKER_KILLS=5 ;;
+    kill) passes kill esker-ffi kills $(tests_of esker-ffi crash 'nothing') -- ESKER_KILLS=50 ;;
+    syscalls) passes syscalls esker-ffi kills $(tests_of esker-ffi syscalls 'nothing') -- ESKER_KILLS=60 ;;
+    power) passes power esker-ffi cuts $(tests_of esker-ffi power_cut 'nothing') -- ESKER_KILLS=20 ;;
+    python) python_kills ;;
     fuzz) fuzz_programs ;;
     *) echo "there is no family $family" >&2; exit 2 ;;
   esac

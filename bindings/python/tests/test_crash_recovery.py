@@ -83,6 +83,7 @@ def test_killed_at_random_again_and_again(path: Path) -> None:
         if n % 3 < 2:  # now and then two crashes follow each other with nobody looking
             lives.check(read_only=n % 3 == 1)
     lives.check()
+    print(f"{lives.kills} kills at random")
     assert lives.kills == KILLS and esker.verify(path)["ok"]
 
 

@@ -8,6 +8,8 @@ mod docs;
 mod examples;
 mod header;
 mod library_file;
+mod power_cut;
 mod prototypes;
 mod reference;
 mod support;
+mod syscalls;
