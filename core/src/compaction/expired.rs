@@ -18,6 +18,7 @@ use crate::compaction::options::Style;
 use crate::compaction::picker::Picker;
 use crate::compaction::plan::{Beneath, Compaction};
 use crate::compaction::score::Targets;
+use crate::util::planted::planted;
 use crate::util::sync::Arc;
 use crate::version::file_meta::{FileMeta, Level};
 use crate::version::key_span::KeySpan;
@@ -59,7 +60,7 @@ impl Picker<'_> {
     fn is_last(&self, level: Level, file: &FileMeta) -> bool {
         let span = KeySpan::of(file);
         let beneath = Beneath::of(self.version, level, &HashSet::from([file.number]), &span);
-        cfg!(planted = "drop-expired-over-older") || !beneath.may_hold(self.version.order(), &span)
+        planted("drop-expired-over-older") || !beneath.may_hold(self.version.order(), &span)
     }
 }
 

@@ -18,6 +18,7 @@ use crate::compaction::picker::Picker;
 use crate::compaction::plan::Compaction;
 use crate::compaction::score::Targets;
 use crate::env::filename::FileNumber;
+use crate::util::planted::planted;
 use crate::util::sync::Arc;
 use crate::version::file_meta::{FileMeta, Level};
 use crate::version::key_span::KeySpan;
@@ -141,8 +142,7 @@ fn closed_l0(version: &Version, span: &KeySpan<'_>) -> Vec<Arc<FileMeta>> {
     let mut taken: Vec<Arc<FileMeta>> = Vec::new();
     // Newest first: what a table brings in comes after it, so one pass closes the set.
     for file in version.l0() {
-        let beneath =
-            !cfg!(planted = "leave-older-level-0-tables") && taken.iter().any(|newer| newer.overlaps(order, file));
+        let beneath = !planted("leave-older-level-0-tables") && taken.iter().any(|newer| newer.overlaps(order, file));
         if span.overlaps(order, &KeySpan::of(file)) || beneath {
             taken.push(Arc::clone(file));
         }

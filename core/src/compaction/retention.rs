@@ -35,6 +35,7 @@ use crate::key::internal::ParsedKey;
 use crate::key::kind::Kind;
 use crate::key::order::Order;
 use crate::key::sequence::SeqNo;
+use crate::util::planted::planted;
 use crate::version::file_meta::FileMeta;
 use crate::version::key_span::KeySpan;
 
@@ -204,7 +205,7 @@ impl<'a> Retention<'a> {
     /// Whether both numbers are published and no live view lies between them: who sees one sees the other.
     pub fn one_stripe(&self, a: SeqNo, b: SeqNo) -> bool {
         let (a, b) = (self.views.stripe(a), self.views.stripe(b));
-        a.is_some() && b.is_some() && (a == b || cfg!(planted = "merge-across-snapshot"))
+        a.is_some() && b.is_some() && (a == b || planted("merge-across-snapshot"))
     }
 
     /// Whether a range tombstone over the key lies between the numbers, so that whoever sees `newer` does not see `older`.
@@ -281,7 +282,7 @@ impl<'a> Retention<'a> {
     /// Whether a tombstone of this number over `span` has nothing left to hide: every view sees it, so nothing older that was
     /// merged with it is written again, and nothing older is anywhere else.
     fn hides_nothing(&self, seqno: SeqNo, span: &KeySpan<'_>) -> bool {
-        let seen_by_all = seqno <= self.views.oldest() || cfg!(planted = "drop-tombstones-above-snapshots");
+        let seen_by_all = seqno <= self.views.oldest() || planted("drop-tombstones-above-snapshots");
         seen_by_all && !self.beneath.may_hold(self.order, span)
     }
 }

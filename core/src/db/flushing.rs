@@ -28,6 +28,7 @@ use crate::key::sequence::SeqNo;
 use crate::memtable::Memtable;
 use crate::options;
 use crate::table::Compression;
+use crate::util::planted::planted;
 use crate::util::sync::Arc;
 use crate::version::edit::VersionEdit;
 use crate::version::file_meta::{FileMeta, Level};
@@ -171,7 +172,7 @@ fn make_order_safe(shared: &Shared, done: &Flushed, edit: &mut VersionEdit) -> R
         let logged = commit.wal.as_ref().map_or(SeqNo::ZERO, |wal| wal.last_seqno());
         (oldest.is_some_and(|oldest| oldest <= through), logged)
     };
-    if left_behind && !cfg!(planted = "flush-out-of-order") {
+    if left_behind && !planted("flush-out-of-order") {
         write::sync_through(shared, logged.min(through))?;
         edit.synced_through = shared.wal_synced_seqno();
     }
@@ -184,7 +185,7 @@ fn note_progress(shared: &Shared, done: &Flushed, edit: &mut VersionEdit) {
     let commit = shared.commit.lock();
     let given = commit.next_seqno.saturating_prev();
     let mut families = shared.families_with_data();
-    if cfg!(planted = "forget-idle-families") {
+    if planted("forget-idle-families") {
         families.retain(|family| done.iter().any(|(id, _)| *id == family.id));
     }
     let through = |family: &Arc<Family>| oldest_unflushed(family, done).map_or(given, SeqNo::saturating_prev);

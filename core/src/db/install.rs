@@ -9,6 +9,7 @@ use crate::env::filename::FileKind;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::family::FamilyId;
 use crate::memtable::Memtable;
+use crate::util::planted::planted;
 use crate::util::sync::Arc;
 use crate::util::sync::atomic::Ordering;
 use crate::version::edit::VersionEdit;
@@ -71,7 +72,7 @@ pub fn apply_flush(shared: &Shared, mut edit: VersionEdit, flushed: &Flushed) ->
     bring_newcomers_along(manifest, &mut edit);
     let affected = affected_families(&edit, flushed);
     let removed = removed_tables(manifest, &edit);
-    if cfg!(planted = "delete-inputs-early") {
+    if planted("delete-inputs-early") {
         let early: Vec<FileKind> = removed.iter().map(|file| FileKind::Table(file.number)).collect();
         remove_files(shared, &early);
     }

@@ -40,6 +40,7 @@ use crate::key::order::Order;
 use crate::key::sequence::SeqNo;
 use crate::merge::MergeOperator;
 use crate::util::pinned::Pinned;
+use crate::util::planted::planted;
 use crate::util::sync::Arc;
 use crate::version::merged::{merged_value, take_all};
 use crate::version::super_version::Sources;
@@ -248,7 +249,7 @@ impl Iter {
         if !self.begin_step()? {
             return Ok(());
         }
-        if self.direction == Direction::Forward && !cfg!(planted = "forget-direction") {
+        if self.direction == Direction::Forward && !planted("forget-direction") {
             let from = std::mem::take(&mut self.key);
             self.merged_before(&from);
         }

@@ -32,6 +32,7 @@ use crate::key::family::FamilyId;
 use crate::key::kind::Kind;
 use crate::key::order::Order;
 use crate::util::metrics::Counter;
+use crate::util::planted::planted;
 use crate::util::shown_key::shown_key;
 use crate::util::sync::atomic::{AtomicU64, Ordering};
 use crate::util::sync::{Condvar, Mutex, MutexGuard};
@@ -158,7 +159,7 @@ impl KeyLocks {
         batch: &WriteBatch,
         order_of: impl Fn(FamilyId) -> Option<Order>,
     ) -> Option<FamilyKey> {
-        if self.held() == 0 || cfg!(planted = "let-plain-writes-past-key-locks") {
+        if self.held() == 0 || planted("let-plain-writes-past-key-locks") {
             return None;
         }
         let table = self.table.lock();

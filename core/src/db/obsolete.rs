@@ -14,6 +14,7 @@ use crate::db::state::Shared;
 use crate::env::filename::{FileKind, FileNumber};
 use crate::key::order::Order;
 use crate::memtable::Memtable;
+use crate::util::planted::planted;
 use crate::util::sync::{Arc, OnceLock};
 use crate::version::super_version::SuperVersion;
 use crate::version::table_cache::TableCache;
@@ -45,7 +46,7 @@ fn let_go_of_dropped(shared: &Shared) {
         return;
     }
     // Only the last of the handles, of a kind that cannot be made any more, may still read: those of older snapshots.
-    let oldest = shared.snapshots.oldest().filter(|_| !cfg!(planted = "forget-readers-of-dropped"));
+    let oldest = shared.snapshots.oldest().filter(|_| !planted("forget-readers-of-dropped"));
     let readable = |family: &Arc<Family>| oldest.is_some_and(|oldest| Some(oldest) < family.dropped_at());
     let (kept, gone): (Vec<_>, Vec<_>) = dropped.drain(..).partition(readable);
     *dropped = kept;

@@ -32,6 +32,7 @@ use crate::key::sequence::SeqNo;
 use crate::memtable::Memtable;
 use crate::options::{FamilyOptions, Options};
 use crate::table::BlockCache;
+use crate::util::planted::planted;
 use crate::util::sync::atomic::{AtomicBool, AtomicU64};
 use crate::util::sync::{Arc, Mutex, RwLock};
 use crate::version::identity::Identity;
@@ -111,7 +112,7 @@ fn replay_log(
         for (index, entry) in BatchIter::new(batch.payload).enumerate() {
             let (entry, seqno) = (entry?, apply::number_of(batch.first_seqno, index)?);
             let Some(family) = state.families.get(&entry.family) else { continue };
-            if seqno > family.flushed_seqno || cfg!(planted = "replay-what-is-in-tables") {
+            if seqno > family.flushed_seqno || planted("replay-what-is-in-tables") {
                 let order = family.version.order();
                 apply::apply_entry(room_in(memtables.entry(entry.family).or_default(), order, limit), seqno, &entry)?;
             }
@@ -148,7 +149,7 @@ fn room_in<'a>(memtables: &'a mut Vec<Arc<Memtable>>, order: &Order, limit: u64)
 fn highest_seqno(state: &ManifestState, replayed: &Replayed) -> SeqNo {
     let families = state.families.values();
     let in_tables = families.map(|family| family.version.largest_seqno().max(family.flushed_seqno)).max();
-    if cfg!(planted = "reuse-sequence-numbers") {
+    if planted("reuse-sequence-numbers") {
         return SeqNo::ZERO;
     }
     let known = [state.last_seqno, state.synced_through, replayed.highest, in_tables.unwrap_or_default()];

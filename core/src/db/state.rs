@@ -41,6 +41,7 @@ use crate::iter::resolve::View;
 use crate::key::family::FamilyId;
 use crate::key::sequence::SeqNo;
 use crate::options::Options;
+use crate::util::planted::planted;
 use crate::util::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::util::sync::{Arc, Mutex, RwLock};
 use crate::version::file_meta::FileMeta;
@@ -147,7 +148,7 @@ impl Shared {
     /// Who reads now, and what whoever comes later will see at least.
     pub fn live_views(&self) -> LiveViews {
         let (mut snapshots, oldest_time_ms, now) = self.snapshots.live(|| self.view_now());
-        if cfg!(planted = "forget-snapshots") {
+        if planted("forget-snapshots") {
             snapshots.clear();
         }
         // Nothing expires before the oldest snapshot was born; without one, now.
@@ -158,11 +159,11 @@ impl Shared {
     /// earlier one that was closed: a clock that is set back brings nothing back that has expired.
     pub fn view_time_ms(&self) -> u64 {
         let (now, used) = (self.env.clock.unix_ms(), self.view_time.load(Ordering::Acquire));
-        if now <= used && !cfg!(planted = "let-time-run-backwards") {
+        if now <= used && !planted("let-time-run-backwards") {
             return used;
         }
         let used = self.view_time.fetch_max(now, Ordering::AcqRel);
-        if cfg!(planted = "let-time-run-backwards") { now } else { used.max(now) }
+        if planted("let-time-run-backwards") { now } else { used.max(now) }
     }
 
     /// The view of everything that is visible now. The number first: what a compaction did to what this view will read was decided

@@ -7,6 +7,7 @@ use crate::db::state::Shared;
 use crate::key::family::FamilyId;
 use crate::key::sequence::SeqNo;
 use crate::memtable::Memtable;
+use crate::util::planted::planted;
 use crate::util::sync::Arc;
 use crate::util::sync::atomic::Ordering;
 
@@ -18,7 +19,7 @@ pub fn switch_memtables(shared: &Shared, due: impl Fn(FamilyId, &Memtable) -> bo
     let unlogged_goes = active.iter().any(|(family, memtable)| memtable.has_unlogged() && due(family.id, memtable));
     let mut switched = Vec::new();
     for (family, memtable) in active {
-        let together = unlogged_goes && memtable.has_unlogged() && !cfg!(planted = "split-unlogged-flush");
+        let together = unlogged_goes && memtable.has_unlogged() && !planted("split-unlogged-flush");
         let chosen = together || due(family.id, &memtable);
         if chosen && !memtable.is_empty() {
             family.replace(|current| current.with_new_memtable(Arc::new(Memtable::new(&family.order))));

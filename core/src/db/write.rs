@@ -26,6 +26,7 @@ use crate::db::{apply, dated, stall};
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::sequence::SeqNo;
 use crate::options::Durability;
+use crate::util::planted::planted;
 use crate::util::sync::MutexGuard;
 use crate::wal::{AppendError, SyncPoint};
 
@@ -65,14 +66,14 @@ pub fn commit(shared: &Shared, request: &CommitRequest<'_>) -> Result<()> {
     check_families(shared, request.batch)?;
     let mut dated = if dated::is_due(shared, request)? { Some(dated::batch(shared, request)?) } else { None };
     let (last, charge) = {
-        if let Some(transaction) = request.transaction.as_ref().filter(|_| cfg!(planted = "validate-before-lock")) {
+        if let Some(transaction) = request.transaction.as_ref().filter(|_| planted("validate-before-lock")) {
             validate(shared, &shared.commit.lock(), transaction)?;
         }
         let waiting = CommitRequest { batch: dated.as_ref().unwrap_or(request.batch), ..*request };
         let (mut commit, _place) = admit(shared, &waiting)?;
         // Once more: a family may have been dropped while this waited. From here on it cannot.
         check_families(shared, request.batch)?;
-        if let Some(transaction) = request.transaction.as_ref().filter(|_| !cfg!(planted = "validate-before-lock")) {
+        if let Some(transaction) = request.transaction.as_ref().filter(|_| !planted("validate-before-lock")) {
             validate(shared, &commit, transaction)?;
         }
         if dated.is_some() {
@@ -201,7 +202,7 @@ fn log(shared: &Shared, commit: &mut CommitState, first: SeqNo, batch: &WriteBat
     let Some(wal) = commit.wal.as_mut() else {
         return Err(Error::new(ErrorKind::Closed, "the database is closed"));
     };
-    if cfg!(planted = "acknowledge-without-append") && first.get().is_multiple_of(5) {
+    if planted("acknowledge-without-append") && first.get().is_multiple_of(5) {
         return Ok(());
     }
     match wal.append(first, batch.count(), batch.data()) {

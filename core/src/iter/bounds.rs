@@ -6,6 +6,7 @@ use std::cmp::Ordering;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::order::Order;
+use crate::util::planted::planted;
 
 /// `[lower, upper)` in user keys; a missing end is open.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,7 +50,7 @@ impl Bounds {
 
     /// Whether `user_key` lies behind the last key inside.
     pub fn ends_before(&self, order: &Order, user_key: &[u8]) -> bool {
-        if cfg!(planted = "inclusive-upper-bound") {
+        if planted("inclusive-upper-bound") {
             return self.upper.as_ref().is_some_and(|upper| order.cmp(user_key, upper) == Ordering::Greater);
         }
         self.upper.as_ref().is_some_and(|upper| order.cmp(user_key, upper) != Ordering::Less)

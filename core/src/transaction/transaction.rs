@@ -29,6 +29,7 @@ use crate::key::kind::Kind;
 use crate::options::{Isolation, LockMode, TransactionOptions};
 use crate::transaction::own_writes::OwnWrites;
 use crate::util::pinned::Pinned;
+use crate::util::planted::planted;
 use crate::util::sync::Arc;
 
 /// The share of the memory budget that one transaction's notes of its reads may take, as a divisor; and at least so much.
@@ -335,7 +336,7 @@ impl Transaction {
 impl Open {
     /// Notes that an answer depends on what is committed under `key`, unless the own writes say it all.
     fn note_key(&self, family: &Family, key: &[u8]) {
-        let forget = cfg!(planted = "forget-absent-reads") && matches!(self.get(family, key, false), Ok(None));
+        let forget = planted("forget-absent-reads") && matches!(self.get(family, key, false), Ok(None));
         if !forget && !self.own.decide(family.id, key) {
             self.reads.with(|set| set.add(family.id, &family.order, Span::Key(key.to_vec())));
         }

@@ -8,5 +8,6 @@ pub mod hash;
 pub mod metrics;
 pub mod nearest;
 pub mod pinned;
+pub mod planted;
 pub mod shown_key;
 pub mod sync;

@@ -27,6 +27,7 @@ use crate::env::fs::{FileSystem, FileType};
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::family::FamilyId;
 use crate::key::order::{Comparator, Order};
+use crate::util::planted::planted;
 use crate::util::sync::Arc;
 use crate::version::current;
 use crate::version::edit::{FamilySetting, VersionEdit};
@@ -231,7 +232,7 @@ impl Manifest {
         if !any {
             return Ok(());
         }
-        if cfg!(planted = "skip-directory-sync") {
+        if planted("skip-directory-sync") {
             return Ok(());
         }
         self.fs.sync_dir(&self.dir)

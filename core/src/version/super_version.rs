@@ -28,6 +28,7 @@ use crate::memtable::Memtable;
 use crate::merge::MergeOperator;
 use crate::util::hash::key_hash;
 use crate::util::pinned::Pinned;
+use crate::util::planted::planted;
 use crate::util::sync::Arc;
 use crate::version::file_meta::{FileMeta, Level};
 use crate::version::key_span::KeySpan;
@@ -135,7 +136,7 @@ impl SuperVersion {
         let hash = key_hash(user_key);
         for file in self.candidates(user_key, view.seqno) {
             let table = self.tables.get(file, self.version.order())?;
-            if file.range_tombstones > 0 && !cfg!(planted = "forget-range-tombstones") {
+            if file.range_tombstones > 0 && !planted("forget-range-tombstones") {
                 covering = covering.max(table.tombstones().covering(user_key, view.seqno));
             }
             let found = table.get(user_key, hash, view.seqno, fill_cache)?;

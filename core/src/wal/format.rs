@@ -61,7 +61,7 @@ impl Link {
     }
 
     /// The link that `record` is, if it is one.
-    pub(super) fn decode(record: &Record<'_>) -> Option<Link> {
+    pub fn decode(record: &Record<'_>) -> Option<Link> {
         if record.header.record_type != TYPE_LINK || record.header.count != 0 {
             return None;
         }

@@ -14,6 +14,7 @@ use crate::env::filename::{FileKind, FileNumber};
 use crate::env::fs::{File, FileSystem, OpenMode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Place, SLOT_LEN, encode_slot, file_identity};
+use crate::util::planted::planted;
 use crate::util::sync::Arc;
 use crate::wal::format::{FIRST_RECORD, SLOT_OFFSET, encode_segment_header};
 
@@ -61,7 +62,7 @@ impl WalSegment for WrittenSegment {
     }
 
     fn sync(&self) -> Result<()> {
-        if cfg!(planted = "skip-wal-sync") {
+        if planted("skip-wal-sync") {
             return Ok(());
         }
         self.file.sync()
