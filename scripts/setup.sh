@@ -2,7 +2,7 @@
 # Sees to what the build and the tests need besides Rust, a C compiler, make and Python, and says what it does.
 # Changes nothing when everything is there, and then needs no network.
 #
-#   from Debian's packages (as root or by sudo): g++, pkg-config, valgrind, cmake, doxygen, strace,
+#   from Debian's packages (as root or by sudo): g++, clang, pkg-config, valgrind, cmake, doxygen, strace,
 #                                                e2fsprogs (mkfs.ext4), python3-venv,
 #                                                abigail-tools (abidw and abidiff), if missing
 #   from PyPI, into target/venv only:            what scripts/requirements.txt lists
@@ -16,6 +16,7 @@ PYTHON_FOUND=$(find_python)
 missing=()
 command -v g++ >/dev/null || missing+=(g++)
 command -v pkg-config >/dev/null || missing+=(pkg-config)
+command -v clang >/dev/null || missing+=(clang)
 command -v valgrind >/dev/null || missing+=(valgrind)
 command -v cmake >/dev/null || missing+=(cmake)
 command -v doxygen >/dev/null || missing+=(doxygen)

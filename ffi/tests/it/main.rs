@@ -3,6 +3,7 @@
 mod abi;
 mod abuse;
 mod c_programs;
+mod compilers;
 mod crash;
 mod docs;
 mod examples;

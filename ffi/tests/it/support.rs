@@ -109,7 +109,8 @@ impl Compiler {
         Compiler::new("c++", standard)
     }
 
-    fn new(program: &'static str, standard: &str) -> Compiler {
+    /// This compiler, by this standard, with every warning an error.
+    pub fn new(program: &'static str, standard: &str) -> Compiler {
         let flags = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror", "-g"];
         let mut compiler = Compiler { program, flags: vec![format!("-std={standard}")] };
         compiler.flags.extend(flags.map(str::to_owned));
