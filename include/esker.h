@@ -69,6 +69,9 @@
  *     thread.
  * 13. Every function's comment: summary; parameters, [own] for what the caller must free; each status it can return;
  *     threads; the version that brought it.
+ * 14. dlclose() does not unload the library, which may have threads: databases, handles and function pointers go on as
+ *     if it had not been called, and the next dlopen() finds the same library with everything that is open in it. So
+ *     close databases first. The end of the process closes none; the next open then recovers as after a kill.
  */
 #ifndef ESKER_H
 #define ESKER_H

@@ -61,10 +61,19 @@ fn faults_and_panics_are_statuses() {
 }
 
 #[test]
+fn dlclose_hurts_nothing() {
+    let scratch = scratch("dlclose");
+    let program = scratch.path().join("program");
+    Compiler::c("c99").build_unlinked(&source("dlclose"), &program);
+    support::succeed(Command::new(&program).arg(scratch.path()).arg(library().shared()));
+}
+
+#[test]
 fn every_program_is_run() {
     let mut found: Vec<String> = fs::read_dir(root().join("tests/c")).unwrap().filter_map(stem).collect();
-    // They have tests of their own below: one ends by abort(), the other wants a library in which things go wrong.
-    found.retain(|name| name != "freed" && name != "faults");
+    // They have tests of their own here: one ends by abort(), one wants a library in which things go wrong, one loads the
+    // library itself.
+    found.retain(|name| !["freed", "faults", "dlclose"].contains(&name.as_str()));
     found.sort();
     assert_eq!(found, PROGRAMS);
 }

@@ -136,6 +136,12 @@ impl Compiler {
         succeed(command.args([&rpath, "-lesker", "-lpthread"]));
     }
 
+    /// Compiles `source` into `program`, without the library: it loads that itself.
+    pub fn build_unlinked(&self, source: &Path, program: &Path) {
+        let mut command = Command::new(self.program);
+        succeed(command.args(&self.flags).arg(source).arg("-o").arg(program).args(["-ldl", "-lpthread"]));
+    }
+
     /// Compiles `source` into `program`, with the static library inside.
     pub fn build_static(&self, source: &Path, program: &Path, library: &Library) {
         let mut command = Command::new(self.program);
