@@ -9,7 +9,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
 HOURS=${HOURS:-1}
-FAMILIES=${FAMILIES:-model crash faults histories threads hostile fuzz kill syscalls power python}
+FAMILIES=${FAMILIES:-model crash faults histories threads hostile fuzz kill syscalls power python calls}
 SEED=${SEED:-$(date +%s)}
 # A pass that takes longer than this hangs.
 WATCHDOG=${WATCHDOG:-1800}
@@ -190,6 +190,7 @@ for family in $FAMILIES; do
     syscalls) passes syscalls esker-ffi kills $(tests_of esker-ffi syscalls 'nothing') -- ESKER_KILLS=60 ;;
     power) passes power esker-ffi cuts $(tests_of esker-ffi power_cut 'nothing') -- ESKER_KILLS=20 ;;
     python) python_kills ;;
+    calls) passes calls esker-ffi "200 sequence" c_programs::calls -- ESKER_CALLS=200 ;;
     fuzz) fuzz_programs ;;
     *) echo "there is no family $family" >&2; exit 2 ;;
   esac

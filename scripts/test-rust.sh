@@ -9,6 +9,7 @@ packages=(--workspace)
 if cargo nextest --version >/dev/null 2>&1; then
   cargo nextest run "${packages[@]}" --no-fail-fast
 else
-  cargo test "${packages[@]}" --lib --bins --tests --no-fail-fast
+  # nextest has its watchdog in .config/nextest.toml; here it is one for all.
+  timeout 7200 cargo test "${packages[@]}" --lib --bins --tests --no-fail-fast
 fi
 cargo test --package esker --doc

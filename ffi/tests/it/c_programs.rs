@@ -22,6 +22,7 @@ macro_rules! programs {
 programs!(
     batch,
     callbacks,
+    calls,
     close,
     db,
     error,
