@@ -52,8 +52,12 @@ fn describe(name: &str, payload: Box<dyn Any + Send>) -> Error {
         _ => "no message",
     };
     let error = Error::new(ErrorKind::Panic, format!("a bug of the engine: panic in {name}: {text}"));
-    // A payload may panic in its own drop; it is leaked instead.
-    mem::forget(payload);
+    // A payload may panic in its own drop; it is leaked instead, unless it is a text, as nearly all are.
+    if payload.is::<&str>() || payload.is::<String>() {
+        drop(payload);
+    } else {
+        mem::forget(payload);
+    }
     error
 }
 

@@ -7,7 +7,7 @@
 /* What a callback works on: where it comes from, how often it was called, how often it was ended. */
 struct userdata {
     esker_db *db;
-    int calls, ended;
+    int calls, ended, every;
     esker_status inside;
 };
 
@@ -26,6 +26,18 @@ static int32_t backwards(void *userdata, const uint8_t *a, size_t a_len, const u
         CHECK_STATUS(ESKER_BUSY, esker_close(my->db, &error));
     }
     return order != 0 ? order : (b_len > a_len) - (b_len < a_len);
+}
+
+/* Bytewise as a rule; for about one pair of keys in every `every` whatever comes to mind, and perhaps the same the other way round. */
+static int32_t whim(void *userdata, const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len) {
+    struct userdata *my = userdata;
+    int order = memcmp(a, b, a_len < b_len ? a_len : b_len);
+    if (order == 0) order = (a_len > b_len) - (a_len < b_len);
+    uint32_t dice = 2166136261u;
+    for (size_t i = 0; i < a_len; i++) dice = (dice ^ a[i]) * 16777619u;
+    for (size_t i = 0; i < b_len; i++) dice = (dice ^ b[i]) * 16777619u;
+    if (order == 0 || dice % (uint32_t)my->every != 0) return order;
+    return dice >> 31 ? 1 : -1;
 }
 
 /* The longest of all. Refuses operands that say so, and says nothing to others. */
@@ -181,7 +193,7 @@ static void *read_until_closed(void *argument) {
 }
 
 static void ending(const char *path) {
-    struct userdata order = {NULL, 0, 0, ESKER_OK}, op = order, unused = order;
+    struct userdata order = {NULL, 0, 0, 1, ESKER_OK}, op = order, unused = order;
     esker_options *options = options_with(&order, &op);
     esker_db *db = NULL;
     esker_cf *cf = NULL;
@@ -245,8 +257,59 @@ static void ending(const char *path) {
     }
 }
 
+/* What a call may say when the order it relies on contradicts itself: where sorting notices, that is a panic, caught. */
+static void ends_somehow(esker_status status) {
+    CHECK(status == ESKER_OK || status == ESKER_NOT_FOUND || status == ESKER_INVALID_ARGUMENT ||
+          status == ESKER_CORRUPTION || status == ESKER_POISONED || status == ESKER_PANIC);
+}
+
+static void one_whim(esker_db *db, unsigned n) {
+    uint8_t key[8], end[8];
+    size_t len = (size_t)snprintf((char *)key, sizeof key, "k%03u", n * 7919 % 500);
+    size_t end_len = (size_t)snprintf((char *)end, sizeof end, "k%03u", n * 7919 % 500 + 5);
+    esker_value *value = NULL;
+    esker_iter *iter = NULL;
+    if (n % 7 < 4) ends_somehow(esker_put(db, NULL, key, len, key, len, NULL, NULL));
+    if (n % 7 == 4) ends_somehow(esker_delete(db, NULL, key, len, NULL, NULL));
+    if (n % 7 == 5) ends_somehow(esker_delete_range(db, NULL, key, len, end, end_len, NULL, NULL));
+    if (n % 7 == 6) ends_somehow(esker_get(db, NULL, key, len, NULL, &value, NULL));
+    if (n % 300 == 299) ends_somehow(esker_flush(db, NULL, NULL));
+    if (n % 600 == 599) ends_somehow(esker_compact_range(db, NULL, NULL, 0, NULL, 0, NULL));
+    if (n % 200 == 199 && esker_iter_new(db, NULL, NULL, &iter, NULL) == ESKER_OK) {
+        ends_somehow(esker_iter_seek_to_first(iter));
+        for (int steps = 0; esker_iter_valid(iter) && steps < 2000; steps++)
+            ends_somehow((steps % 10 == 9 ? esker_iter_prev : esker_iter_next)(iter));
+        ends_somehow(esker_iter_status(iter, NULL));
+    }
+    esker_iter_free(iter);
+    esker_value_free(value);
+}
+
+/* Nothing that it holds can be relied upon, and nothing else comes to harm: every call ends, and with a status. */
+static void contradictions(const char *path) {
+    PHASE("an order that contradicts itself gives wrong answers and errors, and no worse");
+    for (int every = 1; every <= 1000; every *= 10) {
+        struct userdata my = {NULL, 0, 0, every, ESKER_OK};
+        esker_options *options = esker_options_new();
+        CHECK_OK(esker_options_add_comparator(options, "whim", whim, &my, end, &error));
+        CHECK_OK(esker_options_set(options, "comparator", "whim", &error));
+        CHECK_OK(esker_options_set(options, "memtable_size", "16KiB", &error));
+        CHECK_OK(esker_options_set(options, "target_file_size", "8KiB", &error));
+        for (int life = 0; life < 2; life++) {
+            esker_db *db = NULL;
+            ends_somehow(esker_open(path, options, &db, NULL));
+            if (db == NULL) continue;
+            for (unsigned n = 0; n < 1200; n++) one_whim(db, n);
+            ends_somehow(esker_close(db, NULL));
+        }
+        CHECK_OK(esker_destroy(path, options, &error));
+        esker_options_free(options);
+        CHECK(my.ended == 1);
+    }
+}
+
 int main(int argc, char **argv) {
-    struct userdata order = {NULL, 0, 0, ESKER_OK}, op = order;
+    struct userdata order = {NULL, 0, 0, 1, ESKER_OK}, op = order;
     char *path = xtest_path(xtest_dir(argc, argv), "db");
     esker_options *options = options_with(&order, &op);
     esker_db *db = NULL;
@@ -258,5 +321,6 @@ int main(int argc, char **argv) {
     esker_options_free(options);
     CHECK(order.ended == 1 && op.ended == 1);
     ending(path);
+    contradictions(path);
     return 0;
 }
