@@ -1,6 +1,6 @@
 # Names for commands only; what they do stands in scripts/.
 
-.PHONY: help demo test check bench reference install uninstall wheel clean test-planted test-long
+.PHONY: help demo test check bench reference install uninstall wheel clean test-planted test-long soak
 
 help:               ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/: +## +/\t/' | expand -t 14
@@ -37,3 +37,6 @@ test-planted:       ## plant one bug after the other; the quick tests must catch
 
 test-long:          ## hours of random tests with fresh seeds; a line per family in docs/testing.md (HOURS=8 FAMILIES='crash fuzz')
 	@HOURS='$(or $(HOURS),1)' $(if $(FAMILIES),FAMILIES='$(FAMILIES)') scripts/test-long.sh
+
+soak:               ## everything at once for so long, with its costs watched (MINUTES=30 ARGS='--rate 5000')
+	@CARGO_TARGET_DIR=target cargo run --release -p esker-bench --example soak -- --minutes '$(or $(MINUTES),30)' $(ARGS)

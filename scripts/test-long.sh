@@ -9,7 +9,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
 HOURS=${HOURS:-1}
-FAMILIES=${FAMILIES:-model crash faults histories threads hostile fuzz kill syscalls power python calls}
+FAMILIES=${FAMILIES:-model crash faults histories threads hostile fuzz kill syscalls power python calls soak}
 SEED=${SEED:-$(date +%s)}
 # A pass that takes longer than this hangs.
 WATCHDOG=${WATCHDOG:-1800}
@@ -123,7 +123,8 @@ note() {
   mv "$DOC.new" "$DOC"
 }
 
-# The fuzz programs, each for its part of the share; without cargo-fuzz the mutations of `hostile` stand in.
+# The fuzz programs, each for its part of the share. An input may take a second and 256 MiB in one piece; FUZZ_TIMEOUT=10 is for a
+# machine that has more to do than processors. Without cargo-fuzz the mutations of `hostile` stand in.
 fuzz_programs() {
   if ! cargo fuzz --version >/dev/null 2>&1; then
     echo "SKIPPED: fuzz (cargo install cargo-fuzz)"
@@ -142,7 +143,7 @@ fuzz_programs() {
     name=$(basename "$target" .rs)
     # What a run finds interesting goes to a folder of its own, and is there for the next.
     mkdir -p "$folder/corpus/$name"
-    local limits=(-max_total_time="$each" -timeout=1 -rss_limit_mb=2048 -malloc_limit_mb=256 -max_len=16384)
+    local limits=(-max_total_time="$each" -timeout="${FUZZ_TIMEOUT:-1}" -rss_limit_mb=2048 -malloc_limit_mb=256 -max_len=16384)
     if ! CARGO_TARGET_DIR="$folder" cargo fuzz run --sanitizer none "$name" "$folder/corpus/$name" "fuzz/corpus/$name" \
         -- "${limits[@]}" -seed="$((SEED % 4294967295 + 1))" -print_final_stats=1 >"$LOGS/fuzz-$name.log" 2>&1; then
       failed=$((failed + 1))
@@ -178,6 +179,16 @@ python_kills() {
   note python "$SEED–$((SEED + pass * 10000 - 1))" "$count kills in $((SECONDS - started)) s" "$failed"
 }
 
+# One long run of everything at once (tests/soak), whose costs must not grow.
+soak() {
+  local log="$LOGS/soak.log" failed=0 minutes
+  minutes=$(awk -v seconds="$share" 'BEGIN { print seconds / 60 }')
+  say "soak: $minutes minutes, seed $SEED"
+  cargo run --quiet --release -p esker-bench --example soak -- --minutes "$minutes" --seed "$SEED" >"$log" 2>&1 || failed=1
+  tail -20 "$log"
+  note soak "$SEED" "$minutes minutes" "$failed"
+}
+
 for family in $FAMILIES; do
   case $family in
     model) passes model esker operations $(tests_of esker model 'there_are|every_') -- ESKER_MODEL_OPS=10000 ;;
@@ -191,6 +202,7 @@ for family in $FAMILIES; do
     power) passes power esker-ffi cuts $(tests_of esker-ffi power_cut 'nothing') -- ESKER_KILLS=20 ;;
     python) python_kills ;;
     calls) passes calls esker-ffi "200 sequence" c_programs::calls -- ESKER_CALLS=200 ;;
+    soak) soak ;;
     fuzz) fuzz_programs ;;
     *) echo "there is no family $family" >&2; exit 2 ;;
   esac
