@@ -274,6 +274,12 @@ public:
     std::string stats(const std::string &format = "text") const {
         return detail::text([&](auto v, auto e) { return esker_stats(handle_, format.c_str(), v, e); });
     }
+    /** Takes what the engine did of its own accord since the last call: JSON lines, the oldest first.
+     *
+     * What a line holds is told at esker_drain_log(). */
+    std::string drain_log() const {
+        return detail::text([&](auto v, auto e) { return esker_drain_log(handle_, v, e); });
+    }
     /** The directory, as it was passed to the constructor. */
     std::string path() const {
         return detail::text([&](auto v, auto e) { return esker_path(handle_, v, e); });

@@ -127,6 +127,39 @@ pub unsafe extern "C" fn esker_stats(
     })
 }
 
+/// What the engine did of its own accord since the last call, as JSON lines, the oldest first: it opened, flushed, compacted,
+/// made writes wait, failed at something.
+///
+/// A line is `{"time_ms":1795182098000,"level":"info","what":"flush","text":"..."}`. `level` is "info", "warning" or "error";
+/// `what` is "open", "flush", "compaction", "stall", "background", "poisoned", "family", "close" or "lost". The engine keeps the
+/// latest 1024 records; when older ones had to give way, the first line says how many.
+///
+/// @param[in]  db       the database
+/// @param[out] records  [own] the lines, each with a newline at its end; empty if there are none; to free with
+///                      esker_value_free(); NULL unless ESKER_OK
+/// @param[out] error    [own] NULL, or where to put the error
+/// @return ESKER_OK, ESKER_INVALID_ARGUMENT, ESKER_CLOSED, ESKER_FORKED, ESKER_PANIC
+///
+/// Threads: any number at once; each record goes to one of them. Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn esker_drain_log(
+    db: *const esker_db,
+    records: *mut *mut esker_value,
+    error: *mut *mut esker_error,
+) -> esker_status {
+    // SAFETY: conventions 6 and 9.
+    let (error, records, db) = unsafe { (ErrorOut::new(error), Out::new(records), engine(db)) };
+    boundary("esker_drain_log", error, || {
+        let mut records = records.required("records")?;
+        let db = db?;
+        // The engine would still tell of its close; a closed handle answers nothing else either.
+        db.check_open()?;
+        let lines: String = db.drain_log()?.iter().map(|record| record.to_json() + "\n").collect();
+        records.give(esker_value::text(lines));
+        Ok(ESKER_OK)
+    })
+}
+
 /// One of those numbers by its name, as in "latest_seqno" or "levels".
 ///
 /// @param[in]  db     the database

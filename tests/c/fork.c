@@ -45,6 +45,7 @@ static void check_forked(struct handles *h) {
     CHECK_STATUS(ESKER_FORKED, esker_sync(h->db, &error));
     CHECK_STATUS(ESKER_FORKED, esker_compact_range(h->db, NULL, NULL, 0, NULL, 0, &error));
     CHECK_STATUS(ESKER_FORKED, esker_stats(h->db, "text", &value, &error));
+    CHECK_STATUS(ESKER_FORKED, esker_drain_log(h->db, &value, &error));
     CHECK_STATUS(ESKER_FORKED, esker_poisoned(h->db, &error));
     CHECK_STATUS(ESKER_FORKED, esker_path(h->db, &value, &error));
     CHECK_STATUS(ESKER_FORKED, esker_get_option(h->db, "memory_budget", &value, &error));

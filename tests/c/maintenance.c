@@ -57,6 +57,15 @@ int main(int argc, char **argv) {
     CHECK_STATUS(ESKER_INVALID_ARGUMENT, esker_stats(db, "yaml", &text, &error));
     CHECK(text == NULL);
 
+    PHASE("what the engine did of its own accord, once");
+    CHECK_OK(esker_drain_log(db, &text, &error));
+    CHECK(xtest_contains(text, "\"level\":\"info\",\"what\":\"flush\",\"text\":\""));
+    esker_value_free(text);
+    CHECK_OK(esker_drain_log(db, &text, &error));
+    size_t drained = 99;
+    CHECK(esker_value_data(text, &drained) && drained == 0);
+    esker_value_free(text);
+
     PHASE("one number by its name, and all the names");
     esker_names *names = NULL;
     CHECK_OK(esker_property_names(db, &names, &error));

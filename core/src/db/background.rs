@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use crate::compaction::plan::{Claims, Compaction};
 use crate::db::environment::Executor;
+use crate::db::info_log::LogLevel;
 use crate::db::state::Shared;
 use crate::db::{compacting, flushing, obsolete, segments};
 use crate::error::{Error, ErrorKind, Result};
@@ -29,6 +30,16 @@ pub enum Task {
     Flush,
     /// Merge tables into deeper levels.
     Compact,
+}
+
+impl Task {
+    fn name(self) -> &'static str {
+        match self {
+            Task::PrepareSegment => "preparing a log segment",
+            Task::Flush => "a flush",
+            Task::Compact => "a compaction",
+        }
+    }
 }
 
 const TASKS: [Task; 3] = [Task::PrepareSegment, Task::Flush, Task::Compact];
@@ -321,6 +332,8 @@ impl Background {
                 progress.failures += 1;
                 progress.failed_total += 1;
                 progress.retry_at_ms = shared.env.clock.monotonic_ms() + retry_pause_ms(progress.failures);
+                let text = format!("{} failed, for the {}. time in a row: {error}", task.name(), progress.failures);
+                shared.health.log().push(LogLevel::Error, "background", text);
                 if gives_up(&error, progress.failures) {
                     shared.health.poison(error.clone());
                 }

@@ -5,6 +5,7 @@
 //! own view. Child handles keep what they hold, not the directory: it can be opened again while they live.
 
 use crate::db::flushing;
+use crate::db::info_log::LogLevel;
 use crate::db::install;
 use crate::db::obsolete;
 use crate::db::state::Shared;
@@ -30,6 +31,11 @@ pub fn close(shared: &Shared) -> Result<()> {
     shared.background.stop();
     let finished = finish(shared);
     release(shared);
+    let log = shared.health.log();
+    match &finished {
+        Ok(()) => log.push(LogLevel::Info, "close", "closed".to_owned()),
+        Err(error) => log.push(LogLevel::Error, "close", format!("closed, but not all is durable: {error}")),
+    }
     finished
 }
 

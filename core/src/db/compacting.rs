@@ -12,6 +12,7 @@ use crate::compaction::writer::OutputPlace;
 use crate::db::family::Family;
 use crate::db::flushing;
 use crate::db::health::PoisonOnPanic;
+use crate::db::info_log::LogLevel;
 use crate::db::install;
 use crate::db::obsolete;
 use crate::db::state::Shared;
@@ -38,6 +39,7 @@ pub fn debt_bytes(shared: &Shared) -> u64 {
 
 /// Runs `compaction` and installs what it makes.
 pub fn run(shared: &Shared, compaction: &Compaction) -> Result<()> {
+    let started = shared.env.clock.monotonic_ms();
     let cancelled = || shared.background.is_stopping() || shared.health.poisoned().is_some();
     let Some(family) = shared.family(compaction.family) else {
         // Dropped since it was picked: its tables are obsolete already.
@@ -65,7 +67,27 @@ pub fn run(shared: &Shared, compaction: &Compaction) -> Result<()> {
     let (tables, operator) = (shared.tables(), family.merge.as_deref());
     let context = JobContext { place, tables: &tables, views: &views, operator, cancelled: &cancelled };
     let outcome = job::run(compaction, &context).map_err(|failed| install::abandon(shared, failed))?;
-    install_outcome(shared, compaction, outcome)
+    let made = (outcome.tables.len(), outcome.written_bytes);
+    install_outcome(shared, compaction, outcome)?;
+    let took = shared.env.clock.monotonic_ms().saturating_sub(started);
+    shared.health.log().push(LogLevel::Info, "compaction", describe(&family.name, compaction, made, took));
+    Ok(())
+}
+
+/// What a compaction did, for people; `made` is how many tables it wrote, and their bytes.
+fn describe(family: &str, compaction: &Compaction, made: (usize, u64), took_ms: u64) -> String {
+    let (from, to, tables) = (compaction.level, compaction.output_level, compaction.tables().count());
+    let of = format!("of family \"{}\"", family.escape_debug());
+    if compaction.drop_unread {
+        return format!("{tables} tables {of} on {from} had expired and went, in {took_ms} ms");
+    }
+    if compaction.trivial_move {
+        return format!("{tables} tables {of} moved from {from} to {to} as they were, in {took_ms} ms");
+    }
+    let (read, (outputs, written)) = (compaction.input_bytes(), made);
+    format!(
+        "{tables} tables {of} from {from} into {to}: {read} bytes became {outputs} tables, {written} bytes, in {took_ms} ms"
+    )
 }
 
 fn install_outcome(shared: &Shared, compaction: &Compaction, outcome: Outcome) -> Result<()> {

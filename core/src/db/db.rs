@@ -8,6 +8,7 @@ use std::path::Path;
 use crate::batch::WriteBatch;
 use crate::db::column_family::ColumnFamily;
 use crate::db::environment::Environment;
+use crate::db::info_log::LogRecord;
 use crate::db::iterator::Iter;
 use crate::db::read_options::ReadOptions;
 use crate::db::snapshot::Snapshot;
@@ -228,6 +229,33 @@ impl Db {
     /// Numbers about the database now.
     pub fn stats(&self) -> Result<Stats> {
         stats::collect(self.shared())
+    }
+
+    /// Takes the records of what the engine did of its own accord since the last call, the oldest first; also after a close. It
+    /// keeps the latest 1024; when older ones had to give way, the first record says how many.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?;
+    /// # let db = esker::Db::open(dir.path(), &esker::Options::default())?;
+    /// db.put("k", "v")?;
+    /// db.flush()?;
+    /// for record in db.drain_log()? {
+    ///     eprintln!("{record}");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn drain_log(&self) -> Result<Vec<LogRecord>> {
+        let health = &self.shared().health;
+        // A forked child must not touch the lock; it has no engine that would do anything either.
+        if health.in_forked_child() {
+            health.check_open()?;
+        }
+        Ok(health.log().drain())
+    }
+
+    /// Whether [`Db::drain_log`] may have something to give. One relaxed load, for callers that ask at every call.
+    pub fn has_log(&self) -> bool {
+        self.shared().health.log().is_waiting()
     }
 
     /// The failure that made this handle read-only, if there was one.

@@ -12,6 +12,7 @@
 
 use crate::db::column_family::ColumnFamily;
 use crate::db::family::Family;
+use crate::db::info_log::LogLevel;
 use crate::db::install;
 use crate::db::obsolete;
 use crate::db::state::Shared;
@@ -56,6 +57,7 @@ pub fn create(shared: &Shared, name: &str, options: &FamilyOptions) -> Result<Co
     install::apply(shared, edit).map_err(|error| error.remove_if_not_applied(shared, &[]))?;
     let family = Arc::new(Family::new(id, name, order.clone(), options.clone(), merge, empty(shared, &order)));
     shared.families.write().insert(id, Arc::clone(&family));
+    shared.health.log().push(LogLevel::Info, "family", format!("family \"{}\" was created", name.escape_debug()));
     Ok(handle(shared, family))
 }
 
@@ -84,6 +86,8 @@ pub fn drop_family(shared: &Shared, family: &ColumnFamily) -> Result<()> {
     }
     shared.dropped.lock().push(Arc::clone(family));
     *shared.leaving.lock() = None;
+    let text = format!("family \"{}\" was dropped", family.name.escape_debug());
+    shared.health.log().push(LogLevel::Info, "family", text);
     obsolete::remove_unused(shared);
     shared.background.run_inline(shared);
     Ok(())

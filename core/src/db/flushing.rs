@@ -68,6 +68,7 @@ pub fn run(shared: &Shared) -> Result<()> {
     if waiting.is_empty() {
         return Ok(());
     }
+    let started = shared.env.clock.monotonic_ms();
     let mut edit = write_tables(shared, &waiting)?;
     let outputs = table_files(&edit);
     let done: Flushed = waiting.iter().flat_map(|w| w.memtables.iter().map(|m| (w.family, Arc::clone(m)))).collect();
@@ -77,7 +78,11 @@ pub fn run(shared: &Shared) -> Result<()> {
     }
     note_progress(shared, &done, &mut edit);
     let gone = edit.wal_removed.clone();
-    install::apply_flush(shared, edit, &done).map_err(|error| error.remove_if_not_applied(shared, &outputs))?;
+    let bytes: u64 = edit.added.iter().map(|(_, file)| file.file_size).sum();
+    let took = shared.env.clock.monotonic_ms().saturating_sub(started);
+    let (memtables, tables) = (done.len(), outputs.len());
+    let text = format!("{memtables} memtables became {tables} tables of level 0, {bytes} bytes, in {took} ms");
+    install::apply_flush(shared, edit, &done, text).map_err(|error| error.remove_if_not_applied(shared, &outputs))?;
     forget_segments(shared, &gone);
     Ok(())
 }

@@ -3,6 +3,7 @@
 //! Shared by the database and every child handle (iterator, snapshot), which may outlive it: after a close they read one
 //! word here and answer `Closed`. Poisoning keeps the *first* reason; reads go on. Any thread, one load per check.
 
+use crate::db::info_log::{InfoLog, LogLevel};
 use crate::env::fork::{self, ForkMark};
 use crate::error::{Error, ErrorKind, Result};
 use crate::util::sync::Mutex;
@@ -16,18 +17,25 @@ pub struct Health {
     read_only: bool,
     opened_in: ForkMark,
     reason: Mutex<Option<Error>>,
+    log: InfoLog,
 }
 
 impl Health {
-    /// Open and well; `read_only` refuses writes for good.
-    pub fn new(read_only: bool) -> Health {
+    /// Open and well; `read_only` refuses writes for good. What becomes of it is told to `log`.
+    pub fn new(read_only: bool, log: InfoLog) -> Health {
         Health {
             closed: AtomicBool::new(false),
             poisoned: AtomicBool::new(false),
             read_only,
             opened_in: fork::register(),
             reason: Mutex::new(None),
+            log,
         }
+    }
+
+    /// What the engine has to tell.
+    pub fn log(&self) -> &InfoLog {
+        &self.log
     }
 
     /// Whether this is a forked child's copy of the handle, in which nothing may be touched. One load.
@@ -71,11 +79,16 @@ impl Health {
 
     /// Makes the handle read-only until it is opened again. The first reason stays.
     pub fn poison(&self, reason: Error) {
-        let mut slot = self.reason.lock();
-        if slot.is_none() {
-            *slot = Some(reason);
-        }
+        let told = {
+            let mut slot = self.reason.lock();
+            let told = slot.is_none().then(|| format!("read-only until it is opened again: {reason}"));
+            slot.get_or_insert(reason);
+            told
+        };
         self.poisoned.store(true, Ordering::Release);
+        if let Some(text) = told {
+            self.log.push(LogLevel::Error, "poisoned", text);
+        }
     }
 
     /// Why the handle is read-only, if a failure made it so.
@@ -131,7 +144,7 @@ mod tests {
 
     #[test]
     fn the_first_reason_stays() {
-        let health = Health::new(false);
+        let health = Health::new(false, InfoLog::default());
         assert!(health.poisoned().is_none() && health.check_writable().is_ok());
         health.poison(Error::new(ErrorKind::Io, "sync failed").with_file("000003.wal"));
         health.poison(Error::new(ErrorKind::Io, "another"));
@@ -139,18 +152,21 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::Poisoned);
         assert!(error.message().ends_with("sync failed"), "{error}");
         assert!(health.check_open().is_ok(), "reads go on");
+        let told: Vec<_> = health.log().drain().iter().map(ToString::to_string).collect();
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].starts_with("error poisoned: read-only") && told[0].contains("sync failed"), "{told:?}");
     }
 
     #[test]
     fn only_one_caller_closes() {
-        let health = Health::new(false);
+        let health = Health::new(false, InfoLog::default());
         assert!(health.close() && !health.close());
         assert_eq!(health.check_open().unwrap_err().kind(), ErrorKind::Closed);
     }
 
     #[test]
     fn a_panic_in_a_writing_path_poisons() {
-        let health = Health::new(false);
+        let health = Health::new(false, InfoLog::default());
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             let _guard = PoisonOnPanic::new(&health, "a commit");
             panic!("boom");

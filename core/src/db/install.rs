@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::compaction::writer::Abandoned;
+use crate::db::info_log::LogLevel;
 use crate::db::state::Shared;
 use crate::env::filename::FileKind;
 use crate::error::{Error, ErrorKind, Result};
@@ -59,11 +60,17 @@ pub fn abandon(shared: &Shared, failed: Abandoned) -> Error {
 
 /// Applies an edit that flushes nothing.
 pub fn apply(shared: &Shared, edit: VersionEdit) -> Result<(), InstallError> {
-    apply_flush(shared, edit, &Vec::new())
+    apply_flush(shared, edit, &Vec::new(), String::new())
 }
 
-/// Applies an edit and takes the memtables it makes superfluous out of the read path, in one swap per family.
-pub fn apply_flush(shared: &Shared, mut edit: VersionEdit, flushed: &Flushed) -> Result<(), InstallError> {
+/// Applies an edit and takes the memtables it makes superfluous out of the read path, in one swap per family. `text` is what the log
+/// is told of such memtables then.
+pub fn apply_flush(
+    shared: &Shared,
+    mut edit: VersionEdit,
+    flushed: &Flushed,
+    text: String,
+) -> Result<(), InstallError> {
     let mut slot = shared.manifest.lock();
     let closed = || InstallError::NotApplied(Error::new(ErrorKind::Closed, "the database is closed"));
     let manifest = slot.as_mut().ok_or_else(closed)?;
@@ -99,9 +106,10 @@ pub fn apply_flush(shared: &Shared, mut edit: VersionEdit, flushed: &Flushed) ->
     }
     drop(slot);
     if !flushed.is_empty() {
-        // Before whoever waits for it is woken, so that its caller finds it in the statistics.
+        // Before whoever waits for it is woken, so that its caller finds it in the statistics and in the log.
         shared.counters.flushes.bump();
         shared.counters.flush_bytes.add(bytes);
+        shared.health.log().push(LogLevel::Info, "flush", text);
     }
     note_obsolete(shared, removed.into_iter().chain(stray));
     shared.background.wake_waiters();

@@ -79,7 +79,7 @@ fn cursor(memtables: &[Arc<Memtable>], view: View, operator: Option<Arc<dyn Merg
     let version = Arc::new(Version::empty(Order::Bytewise));
     let current = SuperVersion::new(Arc::clone(&memtables[0]), memtables[1..].to_vec(), version, Arc::new(tables));
     let sources = current.sources(&Bounds::ALL, view.seqno, true).unwrap();
-    Iter::new(Arc::new(Health::new(false)), Order::Bytewise, view, Bounds::ALL, sources, operator)
+    Iter::new(Arc::new(Health::new(false, Default::default())), Order::Bytewise, view, Bounds::ALL, sources, operator)
 }
 
 #[test]

@@ -7,6 +7,7 @@ pub mod column_family;
 #[expect(clippy::module_inception, reason = "a Db is what the folder is about")]
 pub mod db;
 pub mod environment;
+pub mod info_log;
 pub mod iterator;
 #[cfg(test)]
 mod iterator_tests;
@@ -46,6 +47,7 @@ pub(crate) mod write;
 pub use column_family::ColumnFamily;
 pub use db::Db;
 pub use environment::{Environment, Executor};
+pub use info_log::{LogLevel, LogRecord};
 pub use iterator::Iter;
 pub use packed::Packed;
 pub use read_options::ReadOptions;

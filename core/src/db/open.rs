@@ -16,6 +16,7 @@ use std::path::Path;
 use crate::db::background::Background;
 use crate::db::environment::Environment;
 use crate::db::families;
+use crate::db::info_log::LogLevel;
 use crate::db::recovery;
 use crate::db::state::Shared;
 use crate::env::filename::FileKind;
@@ -31,6 +32,7 @@ use crate::version::manifest::{Manifest, ManifestOptions};
 /// Opens the database in `dir`.
 pub fn open(env: Environment, dir: &Path, options: &Options) -> Result<Arc<Shared>> {
     options.validate()?;
+    let (clock, started) = (Arc::clone(&env.clock), env.clock.monotonic_ms());
     make_directory(&env, dir, options)?;
     let mode = if options.read_only { LockMode::Shared } else { LockMode::Exclusive };
     let lock = env.fs.lock(&dir.join(FileKind::Lock.name()), mode)?;
@@ -38,6 +40,7 @@ pub fn open(env: Environment, dir: &Path, options: &Options) -> Result<Arc<Share
         Directory::Vacant(leftovers) => create(env, dir, options, lock, &leftovers)?,
         Directory::Database(identity) => existing(env, dir, options, lock, identity)?,
     };
+    tell(&shared, clock.monotonic_ms().saturating_sub(started));
     if !options.read_only {
         recovery::remove_orphans(&shared)?;
         write_options_file(&shared);
@@ -46,6 +49,28 @@ pub fn open(env: Environment, dir: &Path, options: &Options) -> Result<Arc<Share
         shared.background.run_inline(&shared);
     }
     Ok(shared)
+}
+
+/// Says what opening found.
+fn tell(shared: &Shared, took_ms: u64) {
+    let (families, found) = (shared.all_families(), shared.recovery);
+    let tables: usize = families.iter().map(|family| family.current().version().files().count()).sum();
+    let (count, version, dir) = (families.len(), env!("CARGO_PKG_VERSION"), shared.dir.display());
+    let how = if shared.options.read_only { " to read" } else { "" };
+    let text = format!(
+        "Esker {version} opened {dir:?}{how} in {took_ms} ms: families {count}, tables {tables}, batches replayed from \
+         {} log segments {}",
+        found.segments, found.batches
+    );
+    let log = shared.health.log();
+    log.push(LogLevel::Info, "open", text);
+    if found.discarded_bytes > 0 {
+        let text = format!(
+            "the log ended in {} bytes that were never synced: they were cut off, {} whole records among them",
+            found.discarded_bytes, found.discarded_records
+        );
+        log.push(LogLevel::Warning, "open", text);
+    }
 }
 
 /// When the MANIFEST is written anew.

@@ -503,7 +503,7 @@ mod tests {
 
     #[test]
     fn an_iterator_adds_from_its_target_to_its_last_position() {
-        let reads = Arc::new(SharedReads::new(1 << 20, &Arc::new(Health::new(false))));
+        let reads = Arc::new(SharedReads::new(1 << 20, &Arc::new(Health::new(false, Default::default()))));
         let (order, family) = (Order::Bytewise, FamilyId(3));
         let scans = || reads.with(|set| set.scans.values().map(|(_, span)| span.clone()).collect::<Vec<_>>());
         let tracker = ScanTracker::new(&reads, family, &order);

@@ -21,6 +21,7 @@ use crate::db::families;
 use crate::db::family::Family;
 use crate::db::flushing::{self, Waiting};
 use crate::db::health::Health;
+use crate::db::info_log::InfoLog;
 use crate::db::open::manifest_options;
 use crate::db::state::{CommitState, RecoveryReport, Shared, cache_capacity};
 use crate::env::filename::FileKind;
@@ -121,7 +122,12 @@ fn replay_log(
     };
     let report = wal::replay(&*env.fs, dir, &replay_input(identity, state), &mut apply)?;
     replayed.highest = report.highest_seqno;
-    replayed.report = RecoveryReport { batches: report.batches, discarded_bytes: report.discarded_bytes };
+    replayed.report = RecoveryReport {
+        segments: state.wal_segments.len(),
+        batches: report.batches,
+        discarded_bytes: report.discarded_bytes,
+        discarded_records: report.discarded_records,
+    };
     Ok(replayed)
 }
 
@@ -188,7 +194,7 @@ fn assemble(
         options: options.clone(),
         identity,
         recovery: replayed.report,
-        health: Arc::new(Health::new(options.read_only)),
+        health: Arc::new(Health::new(options.read_only, InfoLog::new(Arc::clone(&env.clock)))),
         counters: Counters::default(),
         snapshots: Arc::default(),
         background: Background::new(env.executor),

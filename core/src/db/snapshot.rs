@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_number_is_held_until_its_last_snapshot_goes() {
-        let (list, health) = (Arc::new(SnapshotList::default()), Arc::new(Health::new(false)));
+        let (list, health) = (Arc::new(SnapshotList::default()), Arc::new(Health::new(false, Default::default())));
         let at = |n| list.take(&health, || View { seqno: SeqNo::new(n).unwrap(), time_ms: 10 * n });
         let newest = || View { seqno: SeqNo::MAX, time_ms: 99 };
         let (a, b, c) = (at(5), at(5), at(9));

@@ -5,8 +5,11 @@
 //! `Busy`; a full disk is `NoSpace` after one fresh attempt, so that the first write after space was made goes through; a
 //! poisoned or closed handle says so at once.
 
+use std::cell::Cell;
+
 use crate::db::background::{Kick, Task};
 use crate::db::environment;
+use crate::db::info_log::LogLevel;
 use crate::db::state::{CommitState, Shared};
 use crate::db::switch;
 use crate::db::write::CommitRequest;
@@ -22,6 +25,9 @@ pub const MAX_IMMUTABLES: usize = 3;
 
 /// Log segments beside those that full memtables need, before families that hold the oldest are flushed.
 const SPARE_SEGMENTS: u64 = 4;
+
+/// A wait that is over sooner is in the statistics only: there may be hundreds of them in a second.
+const TOLD_AFTER_MS: u64 = 50;
 
 /// What a write waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,8 +170,23 @@ fn wait_out(shared: &Shared, reason: Stall) -> Result<()> {
     }
     let started = shared.env.clock.monotonic_ms();
     let kick = shared.background.kick(reason.task());
-    let result = wait_for(shared, &kick, || !reason.stands(shared), Some(shared.options.stall_timeout_ms));
-    counters.stalled_ms.add(shared.env.clock.monotonic_ms().saturating_sub(started));
+    let (log, told) = (shared.health.log(), Cell::new(false));
+    let waited = || shared.env.clock.monotonic_ms().saturating_sub(started);
+    let done = || {
+        let stands = reason.stands(shared);
+        if stands && !told.get() && waited() >= TOLD_AFTER_MS && log.begin_stall() {
+            told.set(true);
+            log.push(LogLevel::Warning, "stall", format!("writes wait for {}", reason.describe()));
+        }
+        !stands
+    };
+    let result = wait_for(shared, &kick, done, Some(shared.options.stall_timeout_ms));
+    counters.stalled_ms.add(waited());
+    if told.get() {
+        log.end_stall();
+        let end = if result.is_ok() { "writes go on" } else { "a write gave up" };
+        log.push(LogLevel::Info, "stall", format!("{end} after {} ms of waiting for {}", waited(), reason.describe()));
+    }
     result.map_err(|error| match error.kind() {
         ErrorKind::Busy => Error::new(
             ErrorKind::Busy,

@@ -10,7 +10,7 @@
 //! 3. `Background::state`: who runs what; never across I/O
 //! 4. `Shared::families`, then `Family::current`: swaps of a pointer
 //! 5. leaves, under which nothing else is taken: `SnapshotList`, `SyncQueue::state`, `Shared::obsolete`, `Shared::leaving`,
-//!    `Health::reason`, `KeyLocks::table`, the read set of a transaction, the shards of the caches
+//!    `Health::reason`, the ring of `InfoLog`, `KeyLocks::table`, the read set of a transaction, the shards of the caches
 //!
 //! Key locks (`db/key_locks.rs`) are no locks in this sense: nobody waits for one while holding any of these.
 //!
@@ -75,10 +75,14 @@ pub fn cache_capacity(options: &Options) -> u64 {
 /// What opening found in the log.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RecoveryReport {
+    /// Log segments that were there.
+    pub segments: usize,
     /// Batches that were replayed.
     pub batches: u64,
     /// Bytes of an unsynced tail that were not.
     pub discarded_bytes: u64,
+    /// Whole records among them.
+    pub discarded_records: u64,
 }
 
 /// Everything that one open database shares.

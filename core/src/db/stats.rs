@@ -171,7 +171,8 @@ fn json_value(value: &StatValue) -> String {
     }
 }
 
-fn json_string(text: &str) -> String {
+/// `text` in quotes, as JSON has it.
+pub(super) fn json_string(text: &str) -> String {
     let mut out = String::from("\"");
     for c in text.chars() {
         match c {

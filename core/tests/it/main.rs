@@ -13,6 +13,7 @@ mod features;
 mod histories;
 mod hostile;
 mod key_locks;
+mod log_records;
 mod merge_operators;
 mod merges;
 mod model;

@@ -38,6 +38,8 @@ const ROWS: &[Row] = &[
     ("Db::sync", "esker_sync", "Db.sync"),
     ("Db::compact_range", "esker_compact_range", "Tree.compact"), ("Db::compact_range_in", "esker_compact_range", "Tree.compact"),
     ("Db::stats", "esker_stats", "Db.stats"),
+    ("Db::drain_log", "esker_drain_log", "(every call hands them to esker.logger)"),
+    ("Db::has_log", "(esker_drain_log is as cheap)", "(every call looks)"),
     ("Db::default_family", "esker_cf_default", "(a Db is its default family)"),
     ("Db::create_family", "esker_cf_create", "Db.column_family"), ("Db::family", "esker_cf_open", "Db.column_family"),
     ("Db::drop_family", "esker_cf_drop", "Db.drop_column_family"), ("Db::families", "esker_cf_list", "Db.column_families"),
