@@ -12,5 +12,11 @@ if cargo clippy --version >/dev/null 2>&1; then
 else
   echo "SKIPPED: clippy is not installed"
 fi
+if [ -x "$VENV/bin/ruff" ]; then
+  "$VENV/bin/ruff" check --quiet .
+  "$VENV/bin/ruff" format --quiet --check .
+else
+  echo "SKIPPED: ruff is not installed in target/venv; scripts/setup.sh installs it"
+fi
 cargo test --quiet --package esker --test it tidy
 scripts/cdef.sh --check

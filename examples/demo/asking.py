@@ -4,9 +4,9 @@ import collections
 import time
 from collections.abc import Iterator
 
-import esker
-
 from source import glyph
+
+import esker
 
 
 def first_and_last(lines: list[str], shown: int) -> Iterator[str]:
@@ -27,7 +27,7 @@ def character(key: bytes, value: bytes) -> str:
     return f"U+{code_point:04X}  {glyph(code_point)}  {name.lower()} ({category}{number})"
 
 
-def named(db: "esker.Database", word: str) -> list[bytes]:
+def named(db: "esker.Db", word: str) -> list[bytes]:
     """Keys of the rows whose name holds ``word``: one prefix read of the index."""
     prefix = b"word/" + word.upper().encode() + b"/"
     return [key[len(prefix) :] for key in db.keys(prefix=prefix)]
@@ -41,11 +41,15 @@ def answer(question: str, how: str, start: float, lines: list[str], shown: int) 
         print(f"      {line}")
 
 
-def about_characters(db: "esker.Database") -> None:
+def about_characters(db: "esker.Db") -> None:
     """Arrows, emoji, and what is worth a half."""
     start = time.monotonic()
     keys = named(db, "arrow")
-    rows = [character(key, value) for key, value in zip(keys, db.multi_get([b"row/" + key for key in keys])) if value]
+    rows = [
+        character(key, value)
+        for key, value in zip(keys, db.multi_get([b"row/" + key for key in keys]), strict=True)
+        if value
+    ]
     answer("all arrows", "prefix word/ARROW/ and one multi-get", start, rows, 6)
 
     start = time.monotonic()
@@ -58,15 +62,18 @@ def about_characters(db: "esker.Database") -> None:
     answer("black chess pieces", "two prefixes, intersected", start, rows, 6)
 
 
-def about_rows(db: "esker.Database") -> None:
+def about_rows(db: "esker.Db") -> None:
     """The commonest word of a file we know nothing about, and the rows around its middle."""
     words = collections.Counter(key.split(b"/", 2)[1] for key in db.keys(prefix=b"word/"))
-    show = lambda key, value: f"{key.decode(errors='replace')}: {value.decode(errors='replace')}"[:100]
+
+    def show(key, value):
+        return f"{key.decode(errors='replace')}: {value.decode(errors='replace')}"[:100]
+
     for word, _ in words.most_common(1):
         start = time.monotonic()
         keys = named(db, word.decode(errors="surrogateescape"))
         values = db.multi_get([b"row/" + key for key in keys])
-        rows = [show(key, value) for key, value in zip(keys, values) if value is not None]
+        rows = [show(key, value) for key, value in zip(keys, values, strict=True) if value is not None]
         answer(f"rows named “{word.decode(errors='replace').lower()}”", "prefix of the word index", start, rows, 6)
     keys = list(db.keys(prefix=b"row/"))
     if keys:

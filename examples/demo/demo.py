@@ -10,13 +10,13 @@ import sys
 import time
 from pathlib import Path
 
-import esker
-
 import asking
 import checking
 from killing import Failure, Loader, Run, judge, plan
 from model import Model, rows_of
 from source import write_characters
+
+import esker
 
 # Small memory and levels, so that 40 MB show what a large database looks like inside.
 OPTIONS = {"memory_budget": "8MiB", "level_base_size": "4MiB", "target_file_size": "1MiB"}
@@ -124,7 +124,9 @@ def run(asked: argparse.Namespace) -> None:
     print("\nWhat survived")
     print(f"  {len(killed)} kills, {opening} of them while opening; {rows} rows as {len(model.entries)} entries")
     print("  lost after being acknowledged: 0   batches there in part: 0   wrong answers: 0")
-    print(f"  {loading:.1f} s for loading and recovering, {time.monotonic() - start:.1f} s in all; it is in {directory}")
+    print(
+        f"  {loading:.1f} s for loading and recovering, {time.monotonic() - start:.1f} s in all; it is in {directory}"
+    )
 
 
 def main() -> int:

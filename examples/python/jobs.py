@@ -114,7 +114,7 @@ class Queue:
 
 def perform(job: Job) -> str:
     """The work itself. It may be begun more than once, so it should do no harm when it is; only its result counts, once."""
-    if job.task == "broken" or job.task == "flaky" and job.attempt < 3:
+    if job.task == "broken" or (job.task == "flaky" and job.attempt < 3):
         raise ValueError("it did not work out")
     return job.text[::-1] if job.task == "reverse" else job.text.upper()
 

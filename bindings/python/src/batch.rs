@@ -11,6 +11,7 @@ use crate::bytes::Bytes;
 use crate::errors::{detached, guarded, raise};
 use crate::exclusive::Exclusive;
 use crate::family::chosen;
+use crate::logs::told;
 use crate::operand;
 use crate::options::expiry;
 use crate::tree::Tree;
@@ -201,11 +202,12 @@ impl Batch {
     /// Applies everything it holds, and empties it if that succeeded: a caller told BUSY can try again.
     fn commit(&self, py: Python<'_>) -> PyResult<()> {
         let Some(home) = &self.home else { return Err(homeless(py, "db.write(batch) applies it")) };
-        self.with(py, |batch| {
+        let committed = self.with(py, |batch| {
             detached(py, || home.db.write_with(batch, &self.options))?;
             batch.clear();
             Ok(())
-        })
+        });
+        told(py, &home.db, committed)
     }
 
     fn __enter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {

@@ -11,6 +11,7 @@ use pyo3::types::{PyDict, PyList, PyString};
 use crate::batch::Batch;
 use crate::errors::{detached, guarded, raise};
 use crate::family::{self, ColumnFamily};
+use crate::logs::told;
 use crate::options::{from_keywords, settings_dict, settings_docs, write_options};
 use crate::transaction::{Transaction, Wanted};
 use crate::tree::Tree;
@@ -24,6 +25,7 @@ pub fn open(py: Python<'_>, path: PathBuf, options: Option<&Bound<'_, PyDict>>) 
     from_keywords(py, options, |name, text| chosen.set(name, text))?;
     let environment = Environment { interrupted: Some(look_for_signals), ..Environment::system() };
     let db = Arc::new(interruptible(py, move || esker::Db::open_in(environment, path, &chosen))?);
+    told(py, &db, Ok(()))?;
     let tree = Tree { family: db.default_family(), db: Arc::clone(&db) };
     Py::new(py, PyClassInitializer::from(tree).add_subclass(Db { db }))
 }
@@ -93,11 +95,11 @@ impl Db {
 
     fn flush(&self, py: Python<'_>) -> PyResult<()> {
         let db = Arc::clone(&self.db);
-        interruptible(py, move || db.flush())
+        told(py, &self.db, interruptible(py, move || db.flush()))
     }
 
     fn sync(&self, py: Python<'_>) -> PyResult<()> {
-        detached(py, || self.db.sync())
+        told(py, &self.db, detached(py, || self.db.sync()))
     }
 
     /// The column family `name`; with `create`, a new one with these options if there is none.
@@ -109,7 +111,7 @@ impl Db {
         create: bool,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<ColumnFamily>> {
-        family::open(py, &self.db, name, create, options)
+        told(py, &self.db, family::open(py, &self.db, name, create, options))
     }
 
     fn column_families(&self, py: Python<'_>) -> PyResult<Vec<String>> {
@@ -117,7 +119,7 @@ impl Db {
     }
 
     fn drop_column_family(&self, family: &Bound<'_, PyAny>) -> PyResult<()> {
-        family::drop(&self.db, family)
+        told(family.py(), &self.db, family::drop(&self.db, family))
     }
 
     /// Begins a transaction, which sees all commits so far.
@@ -154,7 +156,7 @@ impl Db {
         ttl: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let options = write_options(py, durability, ttl)?;
-        batch.with(py, |batch| detached(py, || self.db.write_with(batch, &options)))
+        told(py, &self.db, batch.with(py, |batch| detached(py, || self.db.write_with(batch, &options))))
     }
 
     /// The number of the last commit that readers see.
@@ -171,7 +173,7 @@ impl Db {
     /// Numbers about the database: a dict, or text in the format asked for.
     #[pyo3(signature = (*, format = None))]
     fn stats<'py>(&self, py: Python<'py>, format: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
-        let stats = guarded(py, || self.db.stats())?;
+        let stats = told(py, &self.db, guarded(py, || self.db.stats()))?;
         if let Some(format) = format {
             let format = guarded(py, || StatsFormat::parse(format))?;
             return Ok(PyString::new(py, &stats.render(format)).into_any());
@@ -183,7 +185,7 @@ impl Db {
         if self.db.is_closed() {
             return Ok(());
         }
-        detached(py, || self.db.close())
+        told(py, &self.db, detached(py, || self.db.close()))
     }
 
     fn __enter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {

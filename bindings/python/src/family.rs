@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
 use crate::errors::{detached, guarded, raise};
+use crate::logs::told;
 use crate::options::{from_keywords, settings_dict};
 use crate::tree::Tree;
 use crate::waiting::interruptible;
@@ -51,7 +52,7 @@ impl ColumnFamily {
 
     fn flush(&self, py: Python<'_>) -> PyResult<()> {
         let (db, family) = (Arc::clone(&self.db), self.family.clone());
-        interruptible(py, move || db.flush_family(&family))
+        told(py, &self.db, interruptible(py, move || db.flush_family(&family)))
     }
 
     fn __reduce__(&self) -> PyResult<()> {

@@ -8,13 +8,16 @@
 mod batch;
 mod buffer;
 mod bytes;
+mod column;
 mod db;
 mod errors;
 mod exclusive;
 mod family;
 mod iterator;
+mod logs;
 mod operand;
 mod options;
+mod packed;
 mod reader;
 mod snapshot;
 mod transaction;
@@ -38,6 +41,8 @@ mod _esker {
     use family::ColumnFamily;
     #[pymodule_export]
     use iterator::EntryIterator;
+    #[pymodule_export]
+    use packed::{Packed, PackedIterator};
     #[pymodule_export]
     use snapshot::Snapshot;
     #[pymodule_export]

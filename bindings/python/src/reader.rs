@@ -7,13 +7,18 @@ use pyo3::types::{PyBytes, PyList, PyMemoryView};
 
 use crate::buffer::Value;
 use crate::bytes::Bytes;
+use crate::column::{Column, Use};
 use crate::errors::{detached, raise};
 use crate::iterator::{Chunks, EntryIterator, Show};
+use crate::logs::told;
+use crate::packed::{Packed, PackedIterator, Values};
 
 /// Where reads go: a column family, seen in some way. Its calls are made without the interpreter's lock.
 pub trait Source: Sync {
+    /// The result of a read, after what the engine had to tell meanwhile was handed over, if this is the place for it.
+    fn told<T>(&self, py: Python<'_>, result: PyResult<T>) -> PyResult<T>;
     fn get(&self, key: &[u8]) -> esker::Result<Option<Pinned>>;
-    fn multi_get(&self, keys: &[Vec<u8>]) -> esker::Result<Vec<esker::Result<Option<Pinned>>>>;
+    fn multi_get<K: AsRef<[u8]>>(&self, keys: &[K]) -> esker::Result<Vec<esker::Result<Option<Pinned>>>>;
     /// What an iterator takes besides its bounds.
     fn options(&self) -> ReadOptions;
     fn iter(&self, options: &ReadOptions) -> esker::Result<Iter>;
@@ -29,11 +34,15 @@ pub struct Latest<'a> {
 }
 
 impl Source for Latest<'_> {
+    fn told<T>(&self, py: Python<'_>, result: PyResult<T>) -> PyResult<T> {
+        told(py, self.db, result)
+    }
+
     fn get(&self, key: &[u8]) -> esker::Result<Option<Pinned>> {
         self.db.get_in(self.family, key, &self.options)
     }
 
-    fn multi_get(&self, keys: &[Vec<u8>]) -> esker::Result<Vec<esker::Result<Option<Pinned>>>> {
+    fn multi_get<K: AsRef<[u8]>>(&self, keys: &[K]) -> esker::Result<Vec<esker::Result<Option<Pinned>>>> {
         self.db.multi_get_in(self.family, keys, &self.options)
     }
 
@@ -85,7 +94,7 @@ pub fn multi_get<'py>(source: &impl Source, keys: &Bound<'py, PyAny>) -> PyResul
     for key in keys.try_iter()? {
         owned.push(Bytes::of(&key?)?.to_vec());
     }
-    let values = detached(py, || source.multi_get(&owned))?;
+    let values = source.told(py, detached(py, || source.multi_get(&owned)))?;
     let list = PyList::empty(py);
     for value in values {
         match value.map_err(|error| raise(py, &error))? {
@@ -94,6 +103,15 @@ pub fn multi_get<'py>(source: &impl Source, keys: &Bound<'py, PyAny>) -> PyResul
         }
     }
     Ok(list)
+}
+
+/// The same as columns.
+pub fn multi_get_packed(source: &impl Source, keys: &Bound<'_, PyAny>) -> PyResult<Packed> {
+    let (py, keys) = (keys.py(), Column::of(keys, Use::Keys)?);
+    let keys = keys.rows(py, 0..keys.len())?;
+    let values = detached(py, || Values::of(source.multi_get(&keys.iter().collect::<Vec<_>>())?));
+    let values = source.told(py, values)?;
+    Packed::new(py, values)
 }
 
 /// The stretch of keys that an iterator is asked for.
@@ -112,15 +130,31 @@ pub fn iterate<S: Source>(
     stretch: &Stretch<'_, '_>,
     show: Show,
 ) -> PyResult<EntryIterator> {
+    let options = bounded(source, stretch)?;
+    source.told(py, EntryIterator::new(py, || source.iter(&options), stretch.reverse, show, S::CHUNKS))
+}
+
+/// An iterator over a stretch in packed chunks of so many entries.
+pub fn iterate_packed<S: Source>(
+    py: Python<'_>,
+    source: &S,
+    stretch: &Stretch<'_, '_>,
+    chunk_size: usize,
+) -> PyResult<PackedIterator> {
+    let options = bounded(source, stretch)?;
+    source.told(py, PackedIterator::new(py, || source.iter(&options), stretch.reverse, chunk_size))
+}
+
+fn bounded(source: &impl Source, stretch: &Stretch<'_, '_>) -> PyResult<ReadOptions> {
     let mut options = source.options();
     options.lower_bound = Bytes::owned(stretch.start)?;
     options.upper_bound = Bytes::owned(stretch.stop)?;
     options.prefix = Bytes::owned(stretch.prefix)?;
-    EntryIterator::new(py, || source.iter(&options), stretch.reverse, show, S::CHUNKS)
+    Ok(options)
 }
 
 fn find(source: &impl Source, key: &Bound<'_, PyAny>) -> PyResult<Option<Pinned>> {
     let bytes = Bytes::of(key)?;
     let bytes: &[u8] = &bytes;
-    detached(key.py(), || source.get(bytes))
+    source.told(key.py(), detached(key.py(), || source.get(bytes)))
 }

@@ -10,6 +10,7 @@ use pyo3::types::{PyBytes, PyList, PyMemoryView};
 use crate::errors::raise;
 use crate::family::chosen;
 use crate::iterator::{EntryIterator, Show};
+use crate::packed::{Packed, PackedIterator};
 use crate::reader::{self, Latest, Stretch};
 
 /// The database at one moment.
@@ -94,6 +95,11 @@ impl Snapshot {
         self.reading(keys.py(), family, |source| reader::multi_get(source, keys))
     }
 
+    #[pyo3(signature = (keys, *, family = None))]
+    fn multi_get_packed(&self, keys: &Bound<'_, PyAny>, family: Option<&Bound<'_, PyAny>>) -> PyResult<Packed> {
+        self.reading(keys.py(), family, |source| reader::multi_get_packed(source, keys))
+    }
+
     fn __getitem__<'py>(&self, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
         self.reading(key.py(), None, |source| reader::get_item(source, key))
     }
@@ -143,6 +149,24 @@ impl Snapshot {
         family: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<EntryIterator> {
         self.iterate(py, family, &Stretch { start, stop, prefix, reverse }, Show::Values)
+    }
+
+    #[pyo3(signature = (
+        *, start = None, stop = None, prefix = None, reverse = false, chunk_size = 65_536, family = None
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
+    fn items_packed(
+        &self,
+        py: Python<'_>,
+        start: Option<&Bound<'_, PyAny>>,
+        stop: Option<&Bound<'_, PyAny>>,
+        prefix: Option<&Bound<'_, PyAny>>,
+        reverse: bool,
+        chunk_size: usize,
+        family: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<PackedIterator> {
+        let stretch = Stretch { start, stop, prefix, reverse };
+        self.reading(py, family, |source| reader::iterate_packed(py, source, &stretch, chunk_size))
     }
 
     fn close(&self) {

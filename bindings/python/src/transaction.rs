@@ -13,8 +13,10 @@ use crate::errors::{detached, raise};
 use crate::exclusive::Exclusive;
 use crate::family::chosen;
 use crate::iterator::{Chunks, EntryIterator, Show};
+use crate::logs::told;
 use crate::operand;
 use crate::options::{expiry, milliseconds};
+use crate::packed::{Packed, PackedIterator};
 use crate::reader::{self, Source, Stretch};
 
 /// Reads and writes that take effect together.
@@ -34,11 +36,16 @@ struct Within<'a> {
 }
 
 impl Source for Within<'_> {
+    fn told<T>(&self, _py: Python<'_>, result: PyResult<T>) -> PyResult<T> {
+        // Later, when the transaction is free again: a handler may use it.
+        result
+    }
+
     fn get(&self, key: &[u8]) -> esker::Result<Option<Pinned>> {
         self.transaction.get_in(self.family, key)
     }
 
-    fn multi_get(&self, keys: &[Vec<u8>]) -> esker::Result<Vec<esker::Result<Option<Pinned>>>> {
+    fn multi_get<K: AsRef<[u8]>>(&self, keys: &[K]) -> esker::Result<Vec<esker::Result<Option<Pinned>>>> {
         self.transaction.multi_get_in(self.family, keys)
     }
 
@@ -83,7 +90,7 @@ impl Wanted<'_, '_> {
 impl Transaction {
     pub fn begin(py: Python<'_>, db: &Arc<Db>, wanted: &Wanted<'_, '_>) -> PyResult<Transaction> {
         let options = wanted.options(py)?;
-        let transaction = detached(py, || db.begin(&options))?;
+        let transaction = told(py, db, detached(py, || db.begin(&options)))?;
         let (home, transaction) = (db.default_family(), Exclusive::new(transaction));
         Ok(Transaction { db: Arc::clone(db), home, transaction, finished: AtomicBool::new(false) })
     }
@@ -96,7 +103,11 @@ impl Transaction {
         read: impl FnOnce(&Within<'_>) -> PyResult<T>,
     ) -> PyResult<T> {
         let family = chosen(&self.db, &self.home, family)?;
-        read(&Within { transaction: &*self.transaction.take(py)?, family: &family })
+        let result = {
+            let transaction = self.transaction.take(py)?;
+            read(&Within { transaction: &transaction, family: &family })
+        };
+        told(py, &self.db, result)
     }
 
     /// A call that writes to one family, or may wait for a key of it.
@@ -115,9 +126,12 @@ impl Transaction {
         py: Python<'_>,
         call: impl FnOnce(&mut esker::Transaction) -> esker::Result<T> + Send,
     ) -> PyResult<T> {
-        let mut transaction = self.transaction.take(py)?;
-        let transaction: &mut esker::Transaction = &mut transaction;
-        detached(py, || call(transaction))
+        let result = {
+            let mut transaction = self.transaction.take(py)?;
+            let transaction: &mut esker::Transaction = &mut transaction;
+            detached(py, || call(transaction))
+        };
+        told(py, &self.db, result)
     }
 
     fn iterate(
@@ -180,6 +194,11 @@ impl Transaction {
         self.reading(keys.py(), family, |source| reader::multi_get(source, keys))
     }
 
+    #[pyo3(signature = (keys, *, family = None))]
+    fn multi_get_packed(&self, keys: &Bound<'_, PyAny>, family: Option<&Bound<'_, PyAny>>) -> PyResult<Packed> {
+        self.reading(keys.py(), family, |source| reader::multi_get_packed(source, keys))
+    }
+
     fn __getitem__<'py>(&self, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
         self.reading(key.py(), None, |source| reader::get_item(source, key))
     }
@@ -229,6 +248,24 @@ impl Transaction {
         family: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<EntryIterator> {
         self.iterate(py, family, &Stretch { start, stop, prefix, reverse }, Show::Values)
+    }
+
+    #[pyo3(signature = (
+        *, start = None, stop = None, prefix = None, reverse = false, chunk_size = 65_536, family = None
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
+    fn items_packed(
+        &self,
+        py: Python<'_>,
+        start: Option<&Bound<'_, PyAny>>,
+        stop: Option<&Bound<'_, PyAny>>,
+        prefix: Option<&Bound<'_, PyAny>>,
+        reverse: bool,
+        chunk_size: usize,
+        family: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<PackedIterator> {
+        let stretch = Stretch { start, stop, prefix, reverse };
+        self.reading(py, family, |source| reader::iterate_packed(py, source, &stretch, chunk_size))
     }
 
     #[pyo3(signature = (key, value, *, ttl = None, family = None))]

@@ -196,6 +196,21 @@ def test_merging_and_expiry(path: Path) -> None:
     run(main())
 
 
+def test_columns(path: Path) -> None:
+    async def main() -> None:
+        async with await aio.open(path) as db:
+            users = await db.column_family("users", create=True)
+            assert await users.put_many_packed([b"a", b"b", b"c"], [b"1", b"2", b"3"]) == 3
+            assert list(await users.multi_get_packed([b"c", b"x"])) == [b"3", None]
+            async with await db.snapshot() as before:
+                chunks = [list(keys) async for keys, _ in before.items_packed(chunk_size=2, family=users)]
+                assert chunks == [[b"a", b"b"], [b"c"]]
+            async with await db.transaction() as t:
+                assert list(await t.multi_get_packed([b"a"], family=users)) == [b"1"]
+
+    run(main())
+
+
 def test_transact(path: Path) -> None:
     async def add(t: aio.Transaction) -> int:
         n = int(await t.get(b"n", b"0")) + 1

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-
-import esker
 import records
 from writer_child import SYNC_EVERY
+
+import esker
 
 CHILD = Path(__file__).with_name("writer_child.py")
 LONGEST_RECORD = 5000
@@ -105,7 +105,7 @@ def test_killed_at_scripted_moments(path: Path, delay: float) -> None:
 
 def test_killed_during_recovery(path: Path) -> None:
     lives = Lives(path, 1)
-    for n in range(3):
+    for _ in range(3):
         lives.live(Moment("ack", 150))
         for attempt in range(4):
             lives.live(Moment("opening", delay=attempt * 0.0015))
@@ -196,7 +196,7 @@ def test_damaged_files(tmp_path: Path, killed: tuple[Path, int], what: str, dama
 
 @pytest.mark.parametrize("what", ["*.sst", "CURRENT", "MANIFEST*"])
 def test_lost_files(tmp_path: Path, killed: tuple[Path, int], what: str) -> None:
-    original, last = killed
+    original, _ = killed
     for n, name in enumerate(sorted(file.name for file in original.glob(what))[:3]):
         copy = tmp_path / str(n)
         shutil.copytree(original, copy)

@@ -1,5 +1,6 @@
 """`esker.dbm`: the interface of the `dbm` modules, for `shelve` and others."""
 
+import os
 import shelve
 from collections.abc import MutableMapping
 from pathlib import Path
@@ -71,3 +72,29 @@ def test_flags(path: Path) -> None:
         assert list(db) == []
     with pytest.raises(ValueError):
         dbm.open(path, "x")
+
+
+def test_failures_are_errors_of_the_interface(path: Path) -> None:
+    db = dbm.open(path, "n")
+    db.close()
+    for call in (
+        lambda: db[b"k"],
+        lambda: db.update({b"k": b"v"}),
+        lambda: list(db),
+        lambda: b"k" in db,
+        db.sync,
+        db.clear,
+    ):
+        with pytest.raises(OSError) as caught:
+            call()
+        assert isinstance(caught.value, dbm.error) and isinstance(caught.value, esker.Error)
+        assert isinstance(caught.value.__cause__, esker.ClosedError)
+
+
+def test_a_new_one_replaces_a_file_and_spares_what_is_not_of_a_database(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("of somebody else")
+    dbm.open(tmp_path / "file", "n").close()
+    assert (tmp_path / "file" / "CURRENT").is_file()
+    (tmp_path / "file" / "letter").write_text("mine")
+    dbm.open(os.fsencode(tmp_path / "file"), "n").close()
+    assert (tmp_path / "file" / "letter").read_text() == "mine"

@@ -72,7 +72,9 @@ try:
 except esker.LockedError as error:
     print(error)
 """
-        said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True).stdout
+        said = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+        ).stdout
         assert re.search(rf"\b{os.getpid()}\b", said), said
     esker.open(path).close()
 

@@ -87,7 +87,13 @@ def test_a_family_has_the_methods_of_a_database(db: esker.Db, users: esker.Colum
         del tree[b"b"]
         with pytest.raises(KeyError):
             del tree[b"b"]
-        assert (tree[b"c"], tree.get(b"b"), tree.get(b"b", 7), b"c" in tree, b"b" in tree) == (b"3", None, 7, True, False)
+        assert (tree[b"c"], tree.get(b"b"), tree.get(b"b", 7), b"c" in tree, b"b" in tree) == (
+            b"3",
+            None,
+            7,
+            True,
+            False,
+        )
         assert tree.multi_get([b"e", b"a"]) == [b"5", None]
         view = tree.get_view(b"c")
         assert view is not None and view.tobytes() == b"3" and tree.get_view(b"a") is None

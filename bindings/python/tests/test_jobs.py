@@ -76,8 +76,8 @@ def test_killed_again_and_again(path: Path, workers: list[subprocess.Popen[str]]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         workers.append(process)
         assert process.stdout is not None
-        for _ in range(rng.randint(1, 40)):
-            reported.append(process.stdout.readline().split()[0].encode())
+        lines = [process.stdout.readline() for _ in range(rng.randint(1, 40))]
+        reported += [line.split()[0].encode() for line in lines]
         kills += process.poll() is None
         process.kill()
         # Whole lines only: the last one may be torn.

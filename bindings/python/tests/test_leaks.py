@@ -22,7 +22,7 @@ def read(db: esker.Db) -> None:
     db.get(b"k")
     db.get(b"missing", None)
     db.multi_get([b"k", b"missing"])
-    b"k" in db
+    assert b"k" in db
     view = db.get_view(b"k")
     assert view is not None and view[0] == 118
 

@@ -67,7 +67,7 @@ def test_anything_else_is_a_type_error(db: esker.Db, wrong: object) -> None:
     with pytest.raises(TypeError, match="bytes-like"):
         db.put(b"k", wrong)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="bytes-like"):
-        wrong in db  # type: ignore[operator]
+        _ = wrong in db  # type: ignore[operator]
     assert list(db) == []
 
 

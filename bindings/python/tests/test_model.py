@@ -196,14 +196,22 @@ class Machine(RuleBasedStateMachine):
 
     @rule(keys=st.lists(KEYS, max_size=5), family=FAMILY)
     def multi_get(self, keys: list[bytes], family: str) -> None:
-        assert self.trees[family].multi_get(keys) == [self.model[family].get(key) for key in keys]
+        expected = [self.model[family].get(key) for key in keys]
+        assert self.trees[family].multi_get(keys) == expected
+        assert list(self.trees[family].multi_get_packed(keys)) == expected
 
     @rule(start=BOUNDS, stop=BOUNDS, prefix=BOUNDS, reverse=st.booleans(), family=FAMILY)
-    def scan(
-        self, start: bytes | None, stop: bytes | None, prefix: bytes | None, reverse: bool, family: str
-    ) -> None:
-        found = list(self.trees[family].items(start=start, stop=stop, prefix=prefix, reverse=reverse))
-        assert found == entries(self.model[family], start, stop, prefix, reverse)
+    def scan(self, start: bytes | None, stop: bytes | None, prefix: bytes | None, reverse: bool, family: str) -> None:
+        expected = entries(self.model[family], start, stop, prefix, reverse)
+        assert list(self.trees[family].items(start=start, stop=stop, prefix=prefix, reverse=reverse)) == expected
+        chunks = self.trees[family].items_packed(start=start, stop=stop, prefix=prefix, reverse=reverse, chunk_size=7)
+        assert [entry for keys, values in chunks for entry in zip(keys, values, strict=True)] == expected
+
+    @rule(rows=st.lists(st.tuples(KEYS, VALUES), max_size=20), family=PLAIN)
+    def put_many_packed(self, rows: list[tuple[bytes, bytes]], family: str) -> None:
+        keys, values = [key for key, _ in rows], [value for _, value in rows]
+        assert self.trees[family].put_many_packed(keys, values) == len(rows)
+        self.commit(*(("put", key, value, family) for key, value in rows))
 
     @rule(target=sessions, isolation=st.sampled_from(["serializable", "snapshot"]))
     def begin(self, isolation: Literal["serializable", "snapshot"]) -> Session:

@@ -34,6 +34,14 @@ def test_what_is_read_can_be_pickled(db: esker.Db) -> None:
 
 
 def test_handles_cannot_be_made_by_hand() -> None:
-    for kind in (esker.Db, esker.ColumnFamily, esker.Tree, esker.Snapshot, esker.Batch, esker.EntryIterator, esker.Value):
+    for kind in (
+        esker.Db,
+        esker.ColumnFamily,
+        esker.Tree,
+        esker.Snapshot,
+        esker.Batch,
+        esker.EntryIterator,
+        esker.Value,
+    ):
         with pytest.raises(TypeError):
             kind()

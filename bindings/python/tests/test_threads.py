@@ -15,6 +15,14 @@ def together(*calls: Callable[[], object]) -> None:
             future.result(timeout=60)
 
 
+def test_every_class_may_be_used_without_the_interpreters_lock() -> None:
+    """On a free-threaded interpreter the module does not bring the lock back, and no class has fields to be changed."""
+    sources = Path(__file__).parents[1] / "src"
+    classes = [line for file in sources.glob("*.rs") for line in file.read_text().splitlines() if "#[pyclass(" in line]
+    assert len(classes) > 8 and all("#[pyclass(frozen" in line for line in classes)
+    assert "#[pymodule(gil_used = false)]" in (sources / "lib.rs").read_text()
+
+
 def test_writers_and_readers(path: Path) -> None:
     with esker.open(path, memtable_size="64KiB") as db:
 

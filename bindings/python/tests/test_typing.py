@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import esker
-from esker import _esker, _numbers, aio, dbm
+from esker import _esker, _logging, _numbers, aio, dbm
 
 PACKAGE = Path(esker.__file__).parent
 HERE = Path(__file__).parent
@@ -25,9 +25,7 @@ def documented(file: Path) -> Iterator[tuple[str, str]]:
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
             if text := ast.get_docstring(node):
                 yield name, text
-            for child in node.body:
-                if child_name := getattr(child, "name", None):
-                    stack.append((f"{name}.{child_name}", child))
+            stack += [(f"{name}.{child.name}", child) for child in node.body if hasattr(child, "name")]
 
 
 REFERENCE = dict(documented(PACKAGE / "_esker.pyi"))
@@ -44,20 +42,26 @@ def test_examples_of_the_reference(name: str, tmp_path: Path) -> None:
         assert runner.summarize(verbose=False).failed == 0, "".join(said)
 
 
-@pytest.mark.parametrize("module", [dbm, aio, _numbers], ids=["dbm", "aio", "numbers"])
+@pytest.mark.parametrize("module", [dbm, aio, _logging, _numbers], ids=["dbm", "aio", "logging", "numbers"])
 def test_examples_of_modules(module: object) -> None:
     result = doctest.testmod(module)  # type: ignore[arg-type]
     assert result.failed == 0 and result.attempted > 0
 
 
 def test_everything_public_is_documented() -> None:
-    for owner in (esker.Tree, esker.Db, esker.ColumnFamily, esker.Batch, esker.Snapshot, esker.Transaction):
-        for name in vars(owner):
-            if not name.startswith("_"):
-                assert f"_esker.{owner.__name__}.{name}" in REFERENCE, name
+    """With an example of its own, or with the name of what it does the same as."""
     for name in esker.__all__:
-        if hasattr(_esker, name) and not name.startswith("_"):
-            assert f"_esker.{name}" in REFERENCE, name
+        value = getattr(esker, name)
+        if name.startswith("_"):
+            continue
+        if getattr(_esker, name, None) is not value:
+            assert name == "logger" or value.__doc__, name
+            continue
+        assert ">>>" in REFERENCE[f"_esker.{name}"], name
+        for member in vars(value) if isinstance(value, type) else ():
+            if not member.startswith("_"):
+                text = REFERENCE[f"_esker.{name}.{member}"]
+                assert ">>>" in text or text.startswith("As in `Tree."), (name, member)
 
 
 def keywords(name: str) -> list[str]:

@@ -10,11 +10,17 @@ import sys
 import threading
 from typing import Any
 
-import esker
 import records
 
+import esker
+
 SYNC_EVERY = 16
-OPTIONS: dict[str, Any] = {"memtable_size": "32KiB", "wal_segment_size": "64KiB", "block_size": "1KiB", "target_file_size": "32KiB"}
+OPTIONS: dict[str, Any] = {
+    "memtable_size": "32KiB",
+    "wal_segment_size": "64KiB",
+    "block_size": "1KiB",
+    "target_file_size": "32KiB",
+}
 
 
 def say(text: str) -> None:

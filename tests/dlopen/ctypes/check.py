@@ -3,7 +3,7 @@
 import ctypes
 import struct
 import sys
-from ctypes import POINTER, byref, c_char_p, c_int32, c_size_t, c_ubyte, c_uint32, c_uint64, c_void_p
+from ctypes import POINTER, byref, c_char_p, c_int32, c_size_t, c_ubyte, c_uint32, c_void_p
 
 OK, NOT_FOUND, INVALID_ARGUMENT, CLOSED, TOO_SMALL = 0, 1, 2, 5, 15
 esker = ctypes.CDLL(sys.argv[1])
@@ -23,7 +23,11 @@ declare(c_uint32, "version_number abi_version")
 declare(B, "status_name", c_int32)
 declare(c_int32, "error_code", P)
 declare(B, "error_message error_file cf_name", P)
-declare(None, "error_free value_free batch_free snapshot_free iter_free cf_free names_free options_free read_options_free", P)
+declare(
+    None,
+    "error_free value_free batch_free snapshot_free iter_free cf_free names_free options_free read_options_free",
+    P,
+)
 declare(P, "options_new batch_new read_options_new")
 declare(c_int32, "options_set", P, B, B, PP)
 declare(c_int32, "open", B, P, PP, PP)
@@ -254,7 +258,8 @@ def reopen(children):
 
 
 version(), done("version")
-db = options(); done("options")
+db = options()
+done("options")
 bytes_(db), done("bytes")
 error(), done("error")
 batch(db), done("batch")
@@ -262,5 +267,6 @@ unicode(db), done("unicode")
 chunks(db), done("chunks")
 snapshot(db), done("snapshot")
 family(db), done("family")
-children = closing(db); done("closing")
+children = closing(db)
+done("closing")
 reopen(children), done("reopen")

@@ -4,14 +4,16 @@ from esker._entries import BatchEntry
 from esker._errors import BusyError, CancelledError, ClosedError, ConflictError, CorruptionError, Error, ForkedError
 from esker._errors import FormatError, InternalError, InvalidArgumentError, IoError, LockedError, NoSpaceError
 from esker._errors import NotFoundError, PoisonedError, ReadOnlyError, UnsupportedError
-from esker._esker import Batch, ColumnFamily, Db, EntryIterator, Snapshot, Transaction, Tree, Value, __version__
-from esker._esker import destroy, open, option_names, verify
+from esker._esker import Batch, ColumnFamily, Db, EntryIterator, Packed, PackedIterator, Snapshot, Transaction, Tree
+from esker._esker import Value, __version__, destroy, open, option_names, verify
+from esker._logging import logger
 from esker._numbers import from_i64, from_u64, i64, u64
 
 # fmt: off
 __all__ = [
     "Batch", "BatchEntry", "BusyError", "CancelledError", "ClosedError", "ColumnFamily", "ConflictError", "CorruptionError",
     "Db", "EntryIterator", "Error", "ForkedError", "FormatError", "InternalError", "InvalidArgumentError", "IoError",
-    "LockedError", "NoSpaceError", "NotFoundError", "PoisonedError", "ReadOnlyError", "Snapshot", "Transaction", "Tree",
-    "UnsupportedError", "Value", "__version__", "destroy", "from_i64", "from_u64", "i64", "open", "option_names", "u64", "verify",
+    "LockedError", "NoSpaceError", "NotFoundError", "Packed", "PackedIterator", "PoisonedError", "ReadOnlyError", "Snapshot",
+    "Transaction", "Tree", "UnsupportedError", "Value", "__version__", "destroy", "from_i64", "from_u64", "i64", "logger",
+    "open", "option_names", "u64", "verify",
 ]

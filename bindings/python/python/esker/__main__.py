@@ -10,7 +10,9 @@ def main() -> NoReturn:
     """Becomes the tool, so that its output, signals and exit code are the tool's own."""
     tool = shutil.which("esker")
     if tool is None:
-        print("esker: this runs the program `esker`, and none is on the PATH; `make install` installs it", file=sys.stderr)
+        print(
+            "esker: this runs the program `esker`, and none is on the PATH; `make install` installs it", file=sys.stderr
+        )
         sys.exit(3)
     os.execv(tool, [tool, *sys.argv[1:]])
 

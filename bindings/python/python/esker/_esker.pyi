@@ -10,7 +10,7 @@ from datetime import timedelta
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Generic, Literal, TypedDict, TypeVar, final, overload, type_check_only
+from typing import Any, Generic, Literal, TypeAlias, TypedDict, TypeVar, final, overload, type_check_only
 
 from typing_extensions import Buffer, disjoint_base
 
@@ -24,6 +24,8 @@ __all__ = [
     "ColumnFamily",
     "Db",
     "EntryIterator",
+    "Packed",
+    "PackedIterator",
     "Snapshot",
     "Transaction",
     "Tree",
@@ -37,6 +39,10 @@ __all__ = [
 
 _T = TypeVar("_T")
 _Entry = TypeVar("_Entry", covariant=True)
+# An array; those of numpy are a Buffer for type checkers from Python 3.12 on.
+_Array: TypeAlias = Buffer | Iterable[Any]
+# Many keys or values, as `Packed` explains: itself, data with offsets, an array, or any iterable of bytes.
+_Column: TypeAlias = Packed | tuple[_Array, _Array] | Buffer | Iterable[Buffer]
 
 __version__: str
 
@@ -80,8 +86,9 @@ def open(
 ) -> Db:
     """Opens the database in the directory `path`, and recovers it first if its process died.
 
-    Sizes are numbers of bytes or text as in ``"64MiB"``; `ttl` is `ttl_ms` in seconds or as a timedelta. `option_names()` says what each option does; an option that does not
-    exist is an `InvalidArgumentError` that offers the nearest one. A database that is open elsewhere is a `LockedError`.
+    Sizes are numbers of bytes or text as in ``"64MiB"``; `ttl` is `ttl_ms` in seconds or as a timedelta. `option_names()` says
+    what each option does; an option that does not exist is an `InvalidArgumentError` that offers the nearest one. A database
+    that is open elsewhere is a `LockedError`.
 
     >>> with esker.open(path, memory_budget="32MiB") as other:
     ...     other[b"k"] = b"v"
@@ -147,6 +154,15 @@ class Tree:
         >>> db.put(b"a", b"1")
         >>> db.multi_get([b"b", b"a"])
         [None, b'1']
+        """
+    def multi_get_packed(self, keys: _Column) -> Packed:
+        """`multi_get` for columns: the keys come, and the values go, many in one piece of memory, as `Packed` explains.
+
+        >>> db.put_many([(b"a", b"one"), (b"b", b"two")])
+        2
+        >>> values = db.multi_get_packed([b"a", b"x", b"b"])
+        >>> values.data.tobytes(), values.offsets.tolist(), values.found.tolist()
+        (b'onetwo', [0, 3, 3, 6], [True, False, True])
         """
     def __getitem__(self, key: Buffer, /) -> bytes:
         """The value of `key`.
@@ -235,6 +251,22 @@ class Tree:
         >>> db.put_many((b"%03d" % n, b"v") for n in range(100))
         100
         """
+    def put_many_packed(
+        self,
+        keys: _Column,
+        values: _Column,
+        *,
+        durability: Literal["sync", "buffered", "none"] | None = None,
+        ttl: float | timedelta | None = None,
+    ) -> int:
+        """`put_many` for columns: row by row the keys with the values, each column as `Packed` explains.
+
+        >>> from array import array
+        >>> db.put_many_packed((b"abc", array("q", [0, 1, 3])), [b"one", b"two"])
+        2
+        >>> list(db.items())
+        [(b'a', b'one'), (b'bc', b'two')]
+        """
     def batch(
         self,
         *,
@@ -313,6 +345,24 @@ class Tree:
         >>> list(db.values(stop=b"m"))
         [b'v']
         """
+    def items_packed(
+        self,
+        *,
+        start: Buffer | None = None,
+        stop: Buffer | None = None,
+        prefix: Buffer | None = None,
+        reverse: bool = False,
+        chunk_size: int = 65_536,
+    ) -> PackedIterator:
+        """`items` for columns: chunks of up to `chunk_size` entries and about 4 MiB, each a column of keys and one of values.
+
+        >>> db.put_many((b"%03d" % n, b"v" * n) for n in range(5))
+        5
+        >>> for keys, values in db.items_packed(chunk_size=3):
+        ...     print(keys.data.tobytes(), values.offsets.tolist())
+        b'000001002' [0, 0, 1, 3]
+        b'003004' [0, 3, 7]
+        """
     def compact(self, start: Buffer | None = None, stop: Buffer | None = None) -> None:
         """Rewrites the tables with keys from `start` up to `stop` (all by default), without what is deleted or overwritten.
 
@@ -342,8 +392,8 @@ class Tree:
 
 @final
 class Db(Tree):
-    """An open database, and the tree of its default column family. Leave it by `close()` or a ``with`` block; a handle that is dropped is closed, too, but tells nobody
-    if that failed.
+    """An open database, and the tree of its default column family. Leave it by `close()` or a ``with`` block; a handle that is
+    dropped is closed, too, but tells nobody if that failed.
 
     >>> with esker.open(path) as other:
     ...     other[b"k"] = b"v"
@@ -582,8 +632,8 @@ class ColumnFamily(Tree):
 
 @final
 class Snapshot:
-    """A database at one moment: the reading methods of `Tree`, for every column family. What was deleted since keeps its space until the snapshot is
-    closed or dropped.
+    """A database at one moment: the reading methods of `Tree`, for every column family. What was deleted since keeps its space
+    until the snapshot is closed or dropped.
 
     >>> db[b"k"] = b"old"
     >>> with db.snapshot() as before:
@@ -601,7 +651,11 @@ class Snapshot:
         """
     @property
     def closed(self) -> bool:
-        """Whether `close()` was called."""
+        """Whether `close()` was called.
+
+        >>> db.snapshot().closed
+        False
+        """
     @overload
     def get(self, key: Buffer, default: None = None, *, family: Tree | str | None = None) -> bytes | None: ...
     @overload
@@ -619,6 +673,8 @@ class Snapshot:
         """As in `Tree.get_view`."""
     def multi_get(self, keys: Iterable[Buffer], *, family: Tree | str | None = None) -> list[bytes | None]:
         """As in `Tree.multi_get`."""
+    def multi_get_packed(self, keys: _Column, *, family: Tree | str | None = None) -> Packed:
+        """As in `Tree.multi_get_packed`."""
     def __getitem__(self, key: Buffer, /) -> bytes: ...
     def __contains__(self, key: Buffer, /) -> bool: ...
     def __iter__(self) -> Iterator[bytes]: ...
@@ -652,6 +708,17 @@ class Snapshot:
         family: Tree | str | None = None,
     ) -> EntryIterator[bytes]:
         """As in `Tree.values`."""
+    def items_packed(
+        self,
+        *,
+        start: Buffer | None = None,
+        stop: Buffer | None = None,
+        prefix: Buffer | None = None,
+        reverse: bool = False,
+        chunk_size: int = 65_536,
+        family: Tree | str | None = None,
+    ) -> PackedIterator:
+        """As in `Tree.items_packed`."""
     def close(self) -> None:
         """Lets go of the moment. Iterators that were made from it keep it for themselves.
 
@@ -704,9 +771,19 @@ class Transaction:
     def get(self, key: Buffer, default: None = None, *, family: Tree | str | None = None) -> bytes | None: ...
     @overload
     def get(self, key: Buffer, default: _T, *, family: Tree | str | None = None) -> bytes | _T:
-        """The value of `key` as the transaction sees it, or `default`."""
+        """The value of `key` as the transaction sees it, or `default`.
+
+        >>> db[b"k"] = b"v"
+        >>> with db.transaction() as t:
+        ...     db[b"k"] = b"changed meanwhile"
+        ...     t.get(b"k"), t.get(b"missing", b"")
+        ...     t.rollback()
+        (b'v', b'')
+        """
     @overload
-    def get_for_update(self, key: Buffer, default: None = None, *, family: Tree | str | None = None) -> bytes | None: ...
+    def get_for_update(
+        self, key: Buffer, default: None = None, *, family: Tree | str | None = None
+    ) -> bytes | None: ...
     @overload
     def get_for_update(self, key: Buffer, default: _T, *, family: Tree | str | None = None) -> bytes | _T:
         """The value of `key`, for a write that depends on it. Optimistic: it must be unchanged at the commit, whatever the
@@ -722,6 +799,8 @@ class Transaction:
         """As in `Tree.get_view`."""
     def multi_get(self, keys: Iterable[Buffer], *, family: Tree | str | None = None) -> list[bytes | None]:
         """As in `Tree.multi_get`."""
+    def multi_get_packed(self, keys: _Column, *, family: Tree | str | None = None) -> Packed:
+        """As in `Tree.multi_get_packed`."""
     def __getitem__(self, key: Buffer, /) -> bytes: ...
     def __contains__(self, key: Buffer, /) -> bool: ...
     def __iter__(self) -> Iterator[bytes]: ...
@@ -762,6 +841,17 @@ class Transaction:
         family: Tree | str | None = None,
     ) -> EntryIterator[bytes]:
         """As in `Tree.values`."""
+    def items_packed(
+        self,
+        *,
+        start: Buffer | None = None,
+        stop: Buffer | None = None,
+        prefix: Buffer | None = None,
+        reverse: bool = False,
+        chunk_size: int = 65_536,
+        family: Tree | str | None = None,
+    ) -> PackedIterator:
+        """As in `Tree.items_packed`."""
     def put(
         self, key: Buffer, value: Buffer, *, ttl: float | timedelta | None = None, family: Tree | str | None = None
     ) -> None:
@@ -799,14 +889,44 @@ class Transaction:
         [b'a']
         """
     def set_savepoint(self) -> None:
-        """Remembers what was written so far. Savepoints nest."""
+        """Remembers what was written so far. Savepoints nest.
+
+        >>> t = db.transaction()
+        >>> t.put(b"a", b"1")
+        >>> t.set_savepoint()
+        >>> t.put(b"b", b"2")
+        >>> t.rollback_to_savepoint()
+        >>> t.commit()
+        >>> list(db)
+        [b'a']
+        """
     def rollback_to_savepoint(self) -> None:
-        """Takes back what was written since the latest savepoint, and forgets that. `NotFoundError` if there is none."""
+        """Takes back what was written since the latest savepoint, and forgets that. `NotFoundError` if there is none.
+
+        >>> db.transaction().rollback_to_savepoint()
+        Traceback (most recent call last):
+        esker._errors.NotFoundError: ...
+        """
     def pop_savepoint(self) -> None:
-        """Forgets the latest savepoint and keeps what was written. `NotFoundError` if there is none."""
+        """Forgets the latest savepoint and keeps what was written. `NotFoundError` if there is none.
+
+        >>> with db.transaction() as t:
+        ...     t.set_savepoint()
+        ...     t.put(b"k", b"v")
+        ...     t.pop_savepoint()
+        >>> list(db)
+        [b'k']
+        """
     def commit(self) -> None:
         """Makes the writes take effect, all at once. Whatever comes of it, the transaction is finished. `ConflictError` if a commit
-        since it began touched what it depends on: nothing was written, and it can be done again."""
+        since it began touched what it depends on: nothing was written, and it can be done again.
+
+        >>> t = db.transaction()
+        >>> t.put(b"k", b"v")
+        >>> t.commit()
+        >>> t.finished, db[b"k"]
+        (True, b'v')
+        """
     def rollback(self) -> None:
         """Ends it without a trace.
 
@@ -881,7 +1001,14 @@ class Batch:
         1
         """
     def clear(self) -> None:
-        """Forgets what it holds, and its savepoints."""
+        """Forgets what it holds, and its savepoints.
+
+        >>> batch = db.batch()
+        >>> batch.put(b"k", b"v")
+        >>> batch.clear()
+        >>> len(batch)
+        0
+        """
     def savepoint(self) -> Savepoint[Batch]:
         """A block of writes that are taken out again if it raises.
 
@@ -908,9 +1035,22 @@ class Batch:
         [b'a']
         """
     def rollback_to_savepoint(self) -> None:
-        """Takes out what was added since the latest savepoint, and forgets that. `NotFoundError` if there is none."""
+        """Takes out what was added since the latest savepoint, and forgets that. `NotFoundError` if there is none.
+
+        >>> db.batch().rollback_to_savepoint()
+        Traceback (most recent call last):
+        esker._errors.NotFoundError: ...
+        """
     def pop_savepoint(self) -> None:
-        """Forgets the latest savepoint and keeps what was added. `NotFoundError` if there is none."""
+        """Forgets the latest savepoint and keeps what was added. `NotFoundError` if there is none.
+
+        >>> batch = db.batch()
+        >>> batch.set_savepoint()
+        >>> batch.put(b"k", b"v")
+        >>> batch.pop_savepoint()
+        >>> len(batch)
+        1
+        """
     def __len__(self) -> int:
         """How many writes it holds."""
     def __iter__(self) -> Iterator[BatchEntry]:
@@ -928,7 +1068,13 @@ class Batch:
         """What it holds, as `from_bytes` takes it."""
     @property
     def size_bytes(self) -> int:
-        """How large it is in the log."""
+        """How large it is in the log.
+
+        >>> batch = db.batch()
+        >>> batch.put(b"k", bytes(1000))
+        >>> 1000 < batch.size_bytes < 1050
+        True
+        """
     def commit(self) -> None:
         """Applies everything it holds and empties it. If that fails, it keeps what it held.
 
@@ -954,6 +1100,66 @@ class EntryIterator(Generic[_Entry]):
 
     def __iter__(self) -> EntryIterator[_Entry]: ...
     def __next__(self) -> _Entry: ...
+
+@final
+class Packed:
+    """Many byte strings in one piece of memory: row `i` is ``data[offsets[i]:offsets[i + 1]]``. That is how Arrow keeps them
+    (``large_binary``), and ``numpy.frombuffer`` takes `data`, `offsets` and `found` as they are, without a copy.
+
+    Where a call takes a column of keys or values, it takes one of these; or ``(data, offsets)``, two arrays of the same meaning;
+    or an array in one piece: of two dimensions, a row of which is a key or value, or of one, whose items are, such as numpy's
+    dtypes ``S`` (without the NULs at the end, as numpy itself reads it), ``V`` and, because they sort as numbers, ``>u8`` and
+    the other unsigned big-endian ones; or any iterable of bytes. Values may be any plain numbers. What cannot be taken is an
+    `InvalidArgumentError` that says why.
+
+    Read without numpy it is a sequence: of bytes, and None where a key was not found.
+
+    >>> db.put_many([(b"a", b"one"), (b"b", b"two")])
+    2
+    >>> values = db.multi_get_packed([b"b", b"x"])
+    >>> len(values), list(values), values[0]
+    (2, [b'two', None], b'two')
+    """
+
+    @property
+    def data(self) -> memoryview:
+        """All rows, one after the other: bytes.
+
+        >>> db[b"k"] = b"v"
+        >>> db.multi_get_packed([b"k", b"k"]).data.tobytes()
+        b'vv'
+        """
+    @property
+    def offsets(self) -> memoryview:
+        """Where the rows begin and end in `data`: int64, one more than there are rows.
+
+        >>> db[b"k"] = b"value"
+        >>> db.multi_get_packed([b"k", b"k"]).offsets.tolist()
+        [0, 5, 10]
+        """
+    @property
+    def found(self) -> memoryview:
+        """For each row whether it was found: booleans. A row that was not is empty.
+
+        >>> db[b"k"] = b""
+        >>> db.multi_get_packed([b"k", b"x"]).found.tolist()
+        [True, False]
+        """
+    def __len__(self) -> int: ...
+    def __getitem__(self, at: int, /) -> bytes | None: ...
+    def __iter__(self) -> Iterator[bytes | None]: ...
+
+@final
+class PackedIterator:
+    """What `items_packed()` returns.
+
+    >>> db[b"k"] = b"v"
+    >>> next(db.items_packed())
+    (<esker.Packed of 1 rows, 1 bytes>, <esker.Packed of 1 rows, 1 bytes>)
+    """
+
+    def __iter__(self) -> PackedIterator: ...
+    def __next__(self) -> tuple[Packed, Packed]: ...
 
 @final
 class Value:

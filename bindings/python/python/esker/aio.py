@@ -33,7 +33,18 @@ if TYPE_CHECKING:
     _Durability = Literal["sync", "buffered", "none"]
     _Span = float | timedelta
 
-__all__ = ["Batch", "ColumnFamily", "Db", "EntryIterator", "Snapshot", "Transaction", "Tree", "destroy", "open", "verify"]
+__all__ = [
+    "Batch",
+    "ColumnFamily",
+    "Db",
+    "EntryIterator",
+    "Snapshot",
+    "Transaction",
+    "Tree",
+    "destroy",
+    "open",
+    "verify",
+]
 
 _T = TypeVar("_T")
 _CHUNK = 256
@@ -59,11 +70,12 @@ async def destroy(path: str | PathLike[str]) -> None:
 
 
 class EntryIterator(Generic[_T]):
-    """An asynchronous iterator that fetches a few hundred entries at a time."""
+    """An asynchronous iterator that fetches a few hundred entries at a time, of packed chunks one."""
 
-    def __init__(self, make: Callable[[], Iterator[_T]], executor: Executor | None) -> None:
+    def __init__(self, make: Callable[[], Iterator[_T]], executor: Executor | None, at_once: int = _CHUNK) -> None:
         self._make = make
         self._executor = executor
+        self._at_once = at_once
         self._entries: Iterator[_T] | None = None
         self._chunk: Iterator[_T] = iter(())
 
@@ -82,7 +94,7 @@ class EntryIterator(Generic[_T]):
     def _fetch(self) -> list[_T]:
         if self._entries is None:
             self._entries = self._make()
-        return list(itertools.islice(self._entries, _CHUNK))
+        return list(itertools.islice(self._entries, self._at_once))
 
 
 class _Reader:
@@ -101,6 +113,9 @@ class _Reader:
     async def multi_get(self, keys: Iterable[Buffer], **chosen: Any) -> list[bytes | None]:
         return await _run(self._executor, lambda: self._reader.multi_get(keys, **_blocking(chosen)))
 
+    async def multi_get_packed(self, keys: Any, **chosen: Any) -> esker.Packed:
+        return await _run(self._executor, lambda: self._reader.multi_get_packed(keys, **_blocking(chosen)))
+
     async def contains(self, key: Buffer) -> bool:
         """``key in db``, which Python cannot await."""
         return await _run(self._executor, lambda: key in self._reader)
@@ -113,6 +128,9 @@ class _Reader:
 
     def values(self, **stretch: Any) -> EntryIterator[bytes]:
         return EntryIterator(lambda: self._reader.values(**_blocking(stretch)), self._executor)
+
+    def items_packed(self, **stretch: Any) -> EntryIterator[tuple[esker.Packed, esker.Packed]]:
+        return EntryIterator(lambda: self._reader.items_packed(**_blocking(stretch)), self._executor, 1)
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self.keys()
@@ -147,6 +165,13 @@ class Tree(_Reader):
         ttl: _Span | None = None,
     ) -> int:
         return await _run(self._executor, lambda: self._tree.put_many(pairs, durability=durability, ttl=ttl))
+
+    async def put_many_packed(
+        self, keys: Any, values: Any, *, durability: _Durability | None = None, ttl: _Span | None = None
+    ) -> int:
+        return await _run(
+            self._executor, lambda: self._tree.put_many_packed(keys, values, durability=durability, ttl=ttl)
+        )
 
     def batch(self, *, durability: _Durability | None = None, ttl: _Span | None = None) -> Batch:
         return Batch(self._tree.batch(durability=durability, ttl=ttl), self._executor)

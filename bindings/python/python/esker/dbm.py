@@ -14,12 +14,23 @@ from __future__ import annotations
 import builtins
 import os
 from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 
 import esker
 
 __all__ = ["error", "open"]
 
-error = esker.Error
+
+class error(esker.Error, OSError):
+    """What the interface raises for every failure but a key that is not there. The engine's own error is its ``__cause__``."""
+
+
+@contextmanager
+def _as_error() -> Iterator[None]:
+    try:
+        yield
+    except esker.Error as failure:
+        raise error(str(failure)) from failure
 
 
 class _Dbm(MutableMapping[bytes, bytes]):
@@ -32,33 +43,45 @@ class _Dbm(MutableMapping[bytes, bytes]):
         return text.encode() if isinstance(text, str) else builtins.bytes(text)
 
     def __getitem__(self, key: bytes | str) -> bytes:
-        return self._db[self._bytes(key)]
+        with _as_error():
+            return self._db[self._bytes(key)]
 
     def __setitem__(self, key: bytes | str, value: bytes | str) -> None:
-        self._db[self._bytes(key)] = self._bytes(value)
+        with _as_error():
+            self._db[self._bytes(key)] = self._bytes(value)
 
     def __delitem__(self, key: bytes | str) -> None:
-        del self._db[self._bytes(key)]
+        with _as_error():
+            del self._db[self._bytes(key)]
 
     def __contains__(self, key: object) -> bool:
-        return isinstance(key, (bytes, bytearray, str)) and self._bytes(key) in self._db
+        with _as_error():
+            return isinstance(key, (bytes, bytearray, str)) and self._bytes(key) in self._db
 
     def __iter__(self) -> Iterator[bytes]:
-        return iter(self._db)
+        with _as_error():
+            yield from self._db
 
     def __len__(self) -> int:
-        return sum(1 for _ in self._db)
+        return sum(1 for _ in self)
 
     def keys(self) -> list[bytes]:  # type: ignore[override]  # dbm objects give lists
-        return list(self._db)
+        return list(self)
+
+    def clear(self) -> None:
+        """Removes every key, in one write."""
+        with _as_error():
+            self._db.as_dict().clear()
 
     def sync(self) -> None:
         # `shelve` syncs whatever it closes.
         if not self._read_only:
-            self._db.sync()
+            with _as_error():
+                self._db.sync()
 
     def close(self) -> None:
-        self._db.close()
+        with _as_error():
+            self._db.close()
 
     def __enter__(self) -> _Dbm:
         return self
@@ -67,15 +90,20 @@ class _Dbm(MutableMapping[bytes, bytes]):
         self.close()
 
 
-def open(file: str | os.PathLike[str], flag: str = "r", mode: int = 0o600) -> _Dbm:
+def open(file: str | bytes | os.PathLike[str] | os.PathLike[bytes], flag: str = "r", mode: int = 0o600) -> _Dbm:
     """Opens `file`, a directory: "r" to read, "w" to write, "c" to create if needed, "n" for a new one in its place.
 
-    `mode` is there because the interface has it; the files are for their owner only.
+    `mode` is there because the interface has it; the files are for their owner only. As with other modules of this interface, "n"
+    replaces whatever file has that name; of a directory it removes the files of a database and nothing else.
     """
     if flag not in ("r", "w", "c", "n"):
         raise esker.InvalidArgumentError(f"flag must be 'r', 'w', 'c' or 'n', not {flag!r}")
-    if flag == "n":
-        esker.destroy(file)
-    if flag == "r":
-        return _Dbm(esker.open(file, read_only=True))
-    return _Dbm(esker.open(file, create_if_missing=flag != "w"))
+    path = os.fsdecode(file)
+    with _as_error():
+        if flag == "n" and os.path.isfile(path):
+            os.remove(path)
+        elif flag == "n":
+            esker.destroy(path)
+        if flag == "r":
+            return _Dbm(esker.open(path, read_only=True))
+        return _Dbm(esker.open(path, create_if_missing=flag != "w"))
