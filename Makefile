@@ -1,6 +1,6 @@
 # Names for commands only; what they do stands in scripts/.
 
-.PHONY: help demo test check bench reference install uninstall wheel clean test-planted test-long soak
+.PHONY: help demo test check bench bench-calls-python reference install uninstall wheel clean test-planted test-long soak
 
 help:               ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/: +## +/\t/' | expand -t 14
@@ -17,6 +17,9 @@ check:              ## the fast part of test: format, lints, house rules
 bench:              ## our own figures (ARGS='--num 1000000 fillseq readrandom')
 	@scripts/bench.sh $(ARGS)
 
+bench-calls-python: ## nanoseconds per call of the Python package (PEERS=1: beside plyvel, lmdb, rocksdict; ARGS='--num 1000000')
+	@PEERS='$(PEERS)' scripts/bench-calls-python.sh $(ARGS)
+
 install:            ## library, headers, pkg-config, CMake, man pages, tool (PREFIX=/usr/local DESTDIR=)
 	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' scripts/install.sh
 
@@ -26,7 +29,7 @@ uninstall:          ## removes what install laid down (the same PREFIX and DESTD
 reference:          ## esker.h and esker.hpp to browse: target/reference/index.html
 	@scripts/reference.sh
 
-wheel:              ## the Python package as target/wheels/*.whl
+wheel:              ## the Python package as target/wheels/*.whl, and its source distribution
 	@scripts/wheel.sh
 
 clean:              ## remove everything that was built

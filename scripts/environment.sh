@@ -26,6 +26,33 @@ find_python() {
   return 1
 }
 
+# Every other Python of 3.11 or newer on the PATH or among pyenv's, by path; of each version one.
+other_pythons() {
+  local candidate version path seen=" "
+  for candidate in python3.{11..19} "$HOME"/.pyenv/versions/3.*/bin/python3; do
+    command -v "$candidate" >/dev/null || continue
+    # The interpreter itself, not a shim in front of it.
+    read -r version path < <("$candidate" -c '
+import sys, sysconfig
+if sys.version_info >= (3, 11) and not sysconfig.get_config_var("Py_GIL_DISABLED"):
+    print("%d.%d" % sys.version_info[:2], sys.executable)' 2>/dev/null) || continue
+    [[ $seen != *" $version "* ]] || continue
+    seen+="$version "
+    echo "$path"
+  done
+}
+
+# Every free-threaded Python on the PATH or among pyenv's, by path.
+free_threaded_pythons() {
+  local candidate
+  for candidate in python3.{13..19}t "$HOME"/.pyenv/versions/3.*t/bin/python3; do
+    if command -v "$candidate" >/dev/null &&
+      "$candidate" -c 'import sys, sysconfig; sys.exit(not sysconfig.get_config_var("Py_GIL_DISABLED"))' 2>/dev/null; then
+      command -v "$candidate"
+    fi
+  done
+}
+
 # The name of the shared library on this system.
 library_file() {
   case "$(uname -s)" in

@@ -23,20 +23,21 @@ part() {
 
 # The closing lines of the runners in LOG: cargo test, nextest, pytest, our own.
 summary_lines() {
-  grep -aE '^test result: |^ +Summary \[|^(=+ )?[0-9]+ (passed|failed|error).* in [0-9.]+s|^install: |^dlopen: [0-9]|^getting started: |SKIPPED: ' "$1" || true
+  grep -aE '^test result: |^ +Summary \[|^(=+ )?[0-9]+ (passed|failed|error).* in [0-9.]+s|^install: |^wheel: |^dlopen: [0-9]|^getting started: |SKIPPED: ' "$1" || true
 }
 
 part setup scripts/setup.sh
 part check scripts/check.sh
 part rust scripts/test-rust.sh
 part python scripts/test-python.sh
+part wheel scripts/test-wheel.sh
 part install env PROFILE=dev scripts/test-install.sh
 part dlopen env PROFILE=dev scripts/test-dlopen.sh
 part newcomer env PROFILE=dev scripts/test-getting-started.sh
 part demo env PROFILE=dev scripts/demo.sh --small
 
 say "summary"
-for log in rust python install dlopen newcomer demo; do
+for log in rust python wheel install dlopen newcomer demo; do
   [ -f "$LOGS/$log.log" ] && summary_lines "$LOGS/$log.log" | sed -E "s/^ +//"
 done
 printf '%s\n' "${done_parts[@]}"

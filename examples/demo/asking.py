@@ -4,9 +4,8 @@ import collections
 import time
 from collections.abc import Iterator
 
-from source import glyph
-
 import esker
+from source import glyph
 
 
 def first_and_last(lines: list[str], shown: int) -> Iterator[str]:

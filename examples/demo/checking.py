@@ -6,10 +6,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import esker
 from killing import Failure
 from model import Model
-
-import esker
 
 
 @dataclass

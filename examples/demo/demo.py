@@ -12,11 +12,10 @@ from pathlib import Path
 
 import asking
 import checking
+import esker
 from killing import Failure, Loader, Run, judge, plan
 from model import Model, rows_of
 from source import write_characters
-
-import esker
 
 # Small memory and levels, so that 40 MB show what a large database looks like inside.
 OPTIONS = {"memory_budget": "8MiB", "level_base_size": "4MiB", "target_file_size": "1MiB"}

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import records
-from writer_child import SYNC_EVERY
 
 import esker
+import records
+from writer_child import SYNC_EVERY
 
 CHILD = Path(__file__).with_name("writer_child.py")
 LONGEST_RECORD = 5000

@@ -126,7 +126,9 @@ def test_killed_at_the_nth_call_of_a_new_database(path: Path, tmp_path: Path) ->
     print(f"ESKER_SEED={SEED}")
     calls = list_calls(path, tmp_path / "log")
     shutil.rmtree(path)
-    assert {"pwrite64", "fdatasync", "fsync", "openat", "rename", "unlink", "close", "mkdir"} <= {name for name, _ in calls}
+    assert {"pwrite64", "fdatasync", "fsync", "openat", "rename", "unlink", "close", "mkdir"} <= {
+        name for name, _ in calls
+    }
     kill_at_each(choose(calls, KILLS), path, None, 0)
 
 

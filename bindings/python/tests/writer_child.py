@@ -10,9 +10,8 @@ import sys
 import threading
 from typing import Any
 
-import records
-
 import esker
+import records
 
 SYNC_EVERY = 16
 OPTIONS: dict[str, Any] = {
