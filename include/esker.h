@@ -2256,6 +2256,26 @@ esker_status esker_sync(const esker_db *db, esker_error **error);
 esker_status esker_flush(const esker_db *db, const esker_cf *cf, esker_error **error);
 
 /**
+ * Makes a second database that holds what this one holds now: every column family, as of one write. It shares the
+ * tables by hard links where the file system can, and costs little then; elsewhere they are copied. Writes go on
+ * meanwhile, and later ones touch only one of the two.
+ *
+ * Once it returned ESKER_OK all of it is durable, and it may be opened, here or elsewhere. What a crash leaves of an
+ * unfinished one is an empty directory, or one that does not open. After an error what was made of it is removed.
+ *
+ * @param[in]  db     the database
+ * @param[in]  path   a C string, in the encoding of the file system: a directory that is empty or not there yet, in
+ *                    one that is
+ * @param[out] error  [own] NULL, or where to put the error
+ * @return ESKER_OK, ESKER_INVALID_ARGUMENT (there is something in `path`), ESKER_IO, ESKER_LOCKED, ESKER_CLOSED,
+ *         ESKER_READ_ONLY, ESKER_NO_SPACE, ESKER_POISONED, ESKER_FORKED, ESKER_BUSY, ESKER_CANCELLED,
+ *         ESKER_UNSUPPORTED, ESKER_PANIC
+ *
+ * Threads: any number at once. Since: 0.1.
+ */
+esker_status esker_checkpoint(const esker_db *db, const char *path, esker_error **error);
+
+/**
  * Compacts the keys from `start` on and before `end`, and returns when that is done: deleted data is gone from the
  * disk after it.
  *

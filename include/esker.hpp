@@ -246,6 +246,10 @@ public:
     void flush(const ColumnFamily &family) const {
         detail::check([&](esker_error **e) { return esker_flush(handle_, family.handle(), e); });
     }
+    /** Makes a second database in `path`, an empty or new directory, as of now; see esker_checkpoint(). */
+    void checkpoint(const std::string &path) const {
+        detail::check([&](esker_error **e) { return esker_checkpoint(handle_, path.c_str(), e); });
+    }
     /** A bound of a range; nothing is an open end. */
     using Bound = std::optional<std::string_view>;
     /** Compacts the keys from `start` on and before `end`. */

@@ -9,7 +9,7 @@ use std::ffi::c_char;
 
 use engine::{Db, Error, ErrorKind, Result, StatsFormat, VerifyReport};
 
-use crate::bytes::{array, path, text};
+use crate::bytes::{array, path as path_of, text};
 use crate::db::{engine, esker_db};
 use crate::error::{ErrorOut, esker_error};
 use crate::family::{esker_cf, target};
@@ -61,6 +61,36 @@ pub unsafe extern "C" fn esker_flush(
             Some(cf) => db?.flush_family(&cf.family)?,
             None => db?.flush()?,
         }
+        Ok(ESKER_OK)
+    })
+}
+
+/// Makes a second database that holds what this one holds now: every column family, as of one write. It shares the
+/// tables by hard links where the file system can, and costs little then; elsewhere they are copied. Writes go on
+/// meanwhile, and later ones touch only one of the two.
+///
+/// Once it returned ESKER_OK all of it is durable, and it may be opened, here or elsewhere. What a crash leaves of an
+/// unfinished one is an empty directory, or one that does not open. After an error what was made of it is removed.
+///
+/// @param[in]  db     the database
+/// @param[in]  path   a C string, in the encoding of the file system: a directory that is empty or not there yet, in
+///                    one that is
+/// @param[out] error  [own] NULL, or where to put the error
+/// @return ESKER_OK, ESKER_INVALID_ARGUMENT (there is something in `path`), ESKER_IO, ESKER_LOCKED, ESKER_CLOSED,
+///         ESKER_READ_ONLY, ESKER_NO_SPACE, ESKER_POISONED, ESKER_FORKED, ESKER_BUSY, ESKER_CANCELLED,
+///         ESKER_UNSUPPORTED, ESKER_PANIC
+///
+/// Threads: any number at once. Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn esker_checkpoint(
+    db: *const esker_db,
+    path: *const c_char,
+    error: *mut *mut esker_error,
+) -> esker_status {
+    // SAFETY: conventions 6 and 9.
+    let (error, db, target) = unsafe { (ErrorOut::new(error), engine(db), path_of(path)) };
+    boundary("esker_checkpoint", error, || {
+        db?.checkpoint(target?)?;
         Ok(ESKER_OK)
     })
 }
@@ -267,7 +297,7 @@ pub unsafe extern "C" fn esker_verify(
 ) -> esker_status {
     // SAFETY: conventions 6 to 9.
     let (error, report, path, options) =
-        unsafe { (ErrorOut::new(error), Out::new(report), self::path(path), borrow(options)) };
+        unsafe { (ErrorOut::new(error), Out::new(report), self::path_of(path), borrow(options)) };
     boundary("esker_verify", error, || {
         let mut report = report.required("report")?;
         // The gate stays to the end of the call: comparators work while it is there.
@@ -303,7 +333,7 @@ pub unsafe extern "C" fn esker_destroy(
     error: *mut *mut esker_error,
 ) -> esker_status {
     // SAFETY: conventions 6 to 9.
-    let (error, path, _options) = unsafe { (ErrorOut::new(error), self::path(path), borrow(options)) };
+    let (error, path, _options) = unsafe { (ErrorOut::new(error), self::path_of(path), borrow(options)) };
     boundary("esker_destroy", error, || {
         Db::destroy(path?)?;
         Ok(ESKER_OK)

@@ -9,7 +9,7 @@
 
 /* One good object of every kind; and a closed database with an iterator that outlived it. */
 static struct fixture {
-    const char *path, *sound;
+    const char *dir, *path, *sound;
     esker_db *db, *closed;
     esker_iter *iter, *dead_iter;
     esker_snapshot *snapshot;
@@ -111,6 +111,9 @@ static inline const char *new_name(void) {
     return name;
 }
 
+/* A path at which nothing is. */
+static inline const char *new_path(void) { return xtest_path(F.dir, new_name()); }
+
 /* A family to be dropped, new every time. */
 static inline esker_cf *victim_cf(void) {
     esker_cf_free(F.victim);
@@ -138,6 +141,7 @@ static inline void make_sound(void) {
 
 static inline void setup(const char *dir) {
     F.inside = NULL;
+    F.dir = dir;
     F.path = xtest_path(dir, "db");
     F.sound = xtest_path(dir, "sound");
     F.db = open_db();

@@ -42,6 +42,28 @@ int main(int argc, char **argv) {
         CHECK(xtest_has(db, key, "some value", NULL));
     }
 
+    PHASE("a checkpoint is a database of its own");
+    char copy_path[4096];
+    snprintf(copy_path, sizeof copy_path, "%s", xtest_path(path, "copy"));
+    CHECK_OK(esker_checkpoint(db, copy_path, &error));
+    xtest_put(db, "000001", "another value");
+    esker_db *copy = xtest_open(copy_path);
+    CHECK(xtest_has(copy, "000001", "some value", NULL) && xtest_has(copy, "002999", "some value", NULL));
+    CHECK_STATUS(ESKER_LOCKED, esker_checkpoint(db, path, &error));
+    CHECK_STATUS(ESKER_LOCKED, esker_checkpoint(db, copy_path, &error));
+    CHECK_OK(esker_close(copy, &error));
+    CHECK(esker_checkpoint(db, copy_path, &told) == ESKER_INVALID_ARGUMENT);
+    CHECK(told != NULL && strstr(esker_error_file(told), "copy") != NULL);
+    esker_error_free(told);
+    told = NULL;
+    CHECK_STATUS(ESKER_CLOSED, esker_checkpoint(copy, xtest_path(path, "third"), &error));
+    CHECK(!exists(xtest_path(path, "third")));
+    CHECK_OK(esker_verify(copy_path, NULL, &text, &error));
+    esker_value_free(text);
+    CHECK_OK(esker_destroy(copy_path, NULL, &error));
+    CHECK(remove(copy_path) == 0);
+    xtest_put(db, "000001", "some value");
+
     PHASE("statistics in every format, text by default");
     static const char *const formats[] = {"text", "json", "prometheus"};
     for (size_t i = 0; i < 3; i++) {

@@ -391,6 +391,8 @@ int main(int, char **argv) {
         db.compact_range("ka", "kc");
         db.compact_range();
         iterating(db);
+        db.checkpoint(path + " copy");
+        iterating(esker::Db(path + " copy"));
         sharing(db);
         families(db);
         transactions(db);

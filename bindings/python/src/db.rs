@@ -98,6 +98,11 @@ impl Db {
         told(py, &self.db, interruptible(py, move || db.flush()))
     }
 
+    fn checkpoint(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        let db = Arc::clone(&self.db);
+        interruptible(py, move || db.checkpoint(path))
+    }
+
     fn sync(&self, py: Python<'_>) -> PyResult<()> {
         told(py, &self.db, detached(py, || self.db.sync()))
     }

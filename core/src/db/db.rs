@@ -16,7 +16,7 @@ use crate::db::state::Shared;
 use crate::db::stats::Stats;
 use crate::db::verify::VerifyReport;
 use crate::db::write::CommitRequest;
-use crate::db::{close, compacting, cursor, destroy, families, flushing, open, read, stats, verify, write};
+use crate::db::{checkpoint, close, compacting, cursor, destroy, families, flushing, open, read, stats, verify, write};
 use crate::error::{Error, Result};
 use crate::key::family::FamilyId;
 use crate::options::{FamilyOptions, Options, WriteOptions};
@@ -213,6 +213,20 @@ impl Db {
     /// Writes everything that is in memory to tables; returns when it is done.
     pub fn flush(&self) -> Result<()> {
         flushing::flush_now(self.shared(), None)
+    }
+
+    /// Makes a second database in `path`, which holds what this one holds now: every family as of one commit, none of its
+    /// snapshots, nothing unfinished. It shares the tables by hard links where the filesystem can, and costs little then; elsewhere
+    /// they are copied. Writes go on meanwhile, and later ones touch only one of the two. When this returns, all of it is durable.
+    ///
+    /// `path` must be empty or not there; its parent must be. What a crash leaves of an unfinished checkpoint does not open as a
+    /// database, or is an empty directory.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if something is in `path` already, `ReadOnly` for a handle that cannot flush, `NoSpace`, `Io`; whatever was
+    /// made in `path` is removed then. `Closed` if the database is closed meanwhile.
+    pub fn checkpoint(&self, path: impl AsRef<Path>) -> Result<()> {
+        checkpoint::checkpoint(self.shared(), path.as_ref())
     }
 
     /// Makes everything acknowledged so far durable.

@@ -53,17 +53,22 @@ impl Waiting {
     }
 }
 
-/// Whether a memtable waits.
+/// Whether a memtable waits that may be flushed now.
 pub fn is_due(shared: &Shared) -> bool {
-    shared.all_families().iter().any(|family| !family.current().immutables().is_empty())
+    !waiting_through(shared, shared.flush_through()).is_empty()
 }
 
-/// Flushes everything that waits.
+/// Flushes everything that waits, as far as a checkpoint that is being made allows.
 pub fn run(shared: &Shared) -> Result<()> {
+    flush_through(shared, shared.flush_through())
+}
+
+/// Flushes the memtables that begin at or below `limit`.
+fn flush_through(shared: &Shared, limit: SeqNo) -> Result<()> {
     let waiting = {
         // Under the lock that switches take: of families that were switched together either all are seen or none.
         let _no_switch = shared.commit.lock();
-        all_waiting(shared)
+        waiting_through(shared, limit)
     };
     if waiting.is_empty() {
         return Ok(());
@@ -87,9 +92,10 @@ pub fn run(shared: &Shared) -> Result<()> {
     Ok(())
 }
 
-/// The flush that close makes for unlogged data, when no more commits can come.
+/// The flush that close makes for unlogged data, when no more commits can come. A checkpoint that is being made fails: it must not
+/// keep this data from the disk.
 pub fn flush_at_close(shared: &Shared) -> Result<()> {
-    run(shared)
+    flush_through(shared, SeqNo::MAX)
 }
 
 /// Switches the memtable of `family`, or of all, and waits until everything that is in them is in tables.
@@ -102,9 +108,14 @@ pub fn flush_now(shared: &Shared, family: Option<&Family>) -> Result<()> {
         family.check_readable(None)?;
     }
     switch::switch_memtables(shared, |id, _| wanted(id));
-    let targets: Vec<Arc<Memtable>> =
-        all_waiting(shared).into_iter().filter(|w| wanted(w.family)).flat_map(|w| w.memtables).collect();
+    let waiting = waiting_through(shared, SeqNo::MAX);
+    let targets = waiting.into_iter().filter(|w| wanted(w.family)).flat_map(|w| w.memtables).collect();
     drop(commit);
+    wait_until_flushed(shared, targets)
+}
+
+/// Waits until `targets` are in tables, asking for it at once.
+pub fn wait_until_flushed(shared: &Shared, targets: Vec<Arc<Memtable>>) -> Result<()> {
     let kick = shared.background.kick(Task::Flush);
     let still_there = |memtable: &Arc<Memtable>| {
         let families = shared.all_families();
@@ -162,10 +173,14 @@ fn table_files(edit: &VersionEdit) -> Vec<FileKind> {
     edit.added.iter().map(|(_, file)| FileKind::Table(file.number)).collect()
 }
 
-fn all_waiting(shared: &Shared) -> Vec<Waiting> {
-    let families = shared.all_families();
-    let waiting = families.iter().map(|f| Waiting { family: f.id, memtables: f.current().immutables().to_vec() });
-    waiting.filter(|waiting| !waiting.memtables.is_empty()).collect()
+/// The immutable memtables that begin at or below `limit`. Each is there whole or not at all.
+pub fn waiting_through(shared: &Shared, limit: SeqNo) -> Vec<Waiting> {
+    let wanted = |memtable: &&Arc<Memtable>| memtable.first_seqno().is_none_or(|first| first <= limit);
+    let of = |family: &Arc<Family>| {
+        let memtables = family.current().immutables().iter().filter(wanted).cloned().collect();
+        Waiting { family: family.id, memtables }
+    };
+    shared.all_families().iter().map(of).filter(|waiting| !waiting.memtables.is_empty()).collect()
 }
 
 /// Syncs the log first where the flush would otherwise make a later commit durable before an earlier one.

@@ -19,6 +19,7 @@ pub mod verify;
 
 mod apply;
 mod background;
+mod checkpoint;
 mod close;
 mod compacting;
 mod conflicts;

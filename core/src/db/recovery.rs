@@ -205,6 +205,7 @@ fn assemble(
         visible: AtomicU64::new(0),
         numbers: Arc::clone(numbers),
         segment_wanted: AtomicBool::new(false),
+        flush_limit: AtomicU64::new(u64::MAX),
         memtable_limit: options.effective_memtable_size(),
         memtable_full: AtomicBool::new(false),
         commit: Mutex::new(commit),

@@ -3,7 +3,7 @@
 //! # Lock order
 //! Take a lock only while holding locks that stand above it here:
 //!
-//! 0. `Shared::family_changes`: one family is created or dropped at a time; held across the sync and the edit that takes
+//! 0. `Shared::family_changes`: one family is created or dropped, or one checkpoint cut, at a time; held across the I/O it takes
 //!    and `Shared::charging`: one change of the block cache's capacity at a time
 //! 1. `Shared::commit`: one writer at a time; held across a WAL append, never across a sync
 //! 2. `Shared::manifest`: one edit at a time; held across the MANIFEST's I/O
@@ -112,6 +112,8 @@ pub struct Shared {
     pub numbers: Arc<FileNumbers>,
     /// Whether `CommitState::next_segment` is empty and somebody should prepare one.
     pub segment_wanted: AtomicBool,
+    /// Memtables that begin above this number wait with their flush, for a checkpoint that is being made as of it.
+    pub flush_limit: AtomicU64,
     /// Bytes at which a memtable is full.
     pub memtable_limit: u64,
     /// Whether a commit found its memtable at its size limit; the next one switches it.
@@ -121,7 +123,7 @@ pub struct Shared {
     pub manifest: Mutex<Option<Manifest>>,
     /// Bytes of all memtables that take writes, as of the last commit. Written under the commit lock.
     pub active_memtable_bytes: AtomicU64,
-    /// Lets one family come or go at a time.
+    /// Lets one family come or go at a time, and none while a checkpoint is cut.
     pub family_changes: Mutex<()>,
     /// The families that exist.
     pub families: RwLock<BTreeMap<FamilyId, Arc<Family>>>,
@@ -147,6 +149,11 @@ impl Shared {
     /// The number of the last visible commit.
     pub fn visible_seqno(&self) -> SeqNo {
         SeqNo::new(self.visible.load(Ordering::Acquire)).unwrap_or(SeqNo::MAX)
+    }
+
+    /// Memtables that begin at or below this number may be flushed: all, but while a checkpoint is being made.
+    pub fn flush_through(&self) -> SeqNo {
+        SeqNo::new(self.flush_limit.load(Ordering::Acquire)).unwrap_or(SeqNo::MAX)
     }
 
     /// Who reads now, and what whoever comes later will see at least.

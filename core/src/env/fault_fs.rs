@@ -72,10 +72,13 @@ impl Fault {
                 OpKind::Sync,
                 OpKind::CreateDir,
                 OpKind::Rename,
+                OpKind::Link,
                 OpKind::Remove,
                 OpKind::SyncDir,
             ]),
-            Fault::Enospc => OpKinds::of(&[OpKind::Create, OpKind::Write, OpKind::Allocate, OpKind::CreateDir]),
+            Fault::Enospc => {
+                OpKinds::of(&[OpKind::Create, OpKind::Write, OpKind::Allocate, OpKind::CreateDir, OpKind::Link])
+            }
             Fault::EnospcMidWrite | Fault::ShortWrite => OpKinds::of(&[OpKind::Write]),
             // A directory is opened to be listed or synced.
             Fault::Emfile => OpKinds::of(&[
@@ -270,6 +273,10 @@ impl FileSystem for FaultFs {
 
     fn rename(&self, from: &Path, to: &Path) -> Result<()> {
         self.shared.run(Op::new(OpKind::Rename, from).to(to), "rename", || self.shared.inner.rename(from, to))
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> Result<()> {
+        self.shared.run(Op::new(OpKind::Link, from).to(to), "link", || self.shared.inner.link(from, to))
     }
 
     fn remove(&self, path: &Path) -> Result<()> {

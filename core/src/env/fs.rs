@@ -67,6 +67,9 @@ pub trait FileSystem: Send + Sync + fmt::Debug {
     fn stat(&self, path: &Path) -> Result<Option<Stat>>;
     /// Renames a file, replacing `to` atomically. Durable after [`FileSystem::sync_dir`].
     fn rename(&self, from: &Path, to: &Path) -> Result<()>;
+    /// Gives a file a second name on the same filesystem; fails if anything has that name already, and where a filesystem has
+    /// no hard links. Durable after [`FileSystem::sync_dir`] of the new name's directory.
+    fn link(&self, from: &Path, to: &Path) -> Result<()>;
     /// Removes a file. Durable after [`FileSystem::sync_dir`].
     fn remove(&self, path: &Path) -> Result<()>;
     /// Makes creations, renames and removals in `dir` durable.

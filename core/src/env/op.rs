@@ -40,6 +40,8 @@ pub enum OpKind {
     SyncDir,
     /// Taking a lock.
     Lock,
+    /// Giving a file a second name.
+    Link,
 }
 
 /// A set of kinds.
@@ -78,7 +80,7 @@ pub struct Op {
     pub kind: OpKind,
     /// The file or directory.
     pub path: Arc<Path>,
-    /// The new name, of a rename.
+    /// The new name, of a rename or a link.
     pub to: Option<Arc<Path>>,
     /// Where in the file; the new end, of an allocate or truncate.
     pub offset: u64,

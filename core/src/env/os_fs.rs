@@ -78,6 +78,10 @@ impl FileSystem for OsFs {
         fs::rename(from, to).map_err(|e| Error::io("rename", from, e).context(format!("to {}", to.display())))
     }
 
+    fn link(&self, from: &Path, to: &Path) -> Result<()> {
+        fs::hard_link(from, to).map_err(|e| Error::io("link", from, e).context(format!("to {}", to.display())))
+    }
+
     fn remove(&self, path: &Path) -> Result<()> {
         fs::remove_file(path).map_err(|e| Error::io("remove", path, e))
     }

@@ -86,6 +86,16 @@ pub fn clear(fs: &dyn FileSystem, dir: &Path, leftovers: &[FileKind]) -> Result<
     Ok(())
 }
 
+/// Every file of our grammar in `dir` but its LOCK, in the order in which to remove them: CURRENT goes first, and from then on the
+/// directory is no database that could be opened half removed.
+pub fn removal_order(fs: &dyn FileSystem, dir: &Path) -> Result<Vec<FileKind>> {
+    let mut ours: Vec<FileKind> = fs.list(dir)?.iter().filter_map(|name| FileKind::parse(name)).collect();
+    ours.retain(|kind| *kind != FileKind::Lock);
+    // `FileKind` orders IDENTITY before all numbered files.
+    ours.sort_by_key(|kind| (*kind != FileKind::Current, *kind));
+    Ok(ours)
+}
+
 /// Whether MANIFEST-000001, of a directory without IDENTITY, WAL and tables, is what an unfinished creation leaves.
 fn check_unfinished(fs: &dyn FileSystem, dir: &Path, has_current: bool, orders: &Orders) -> Result<()> {
     let path = dir.join(FileKind::Manifest(FIRST_MANIFEST).name());

@@ -3,6 +3,7 @@
 
 mod basic;
 mod bit_rot;
+mod checkpoint;
 mod continuity;
 mod crash;
 mod doors;

@@ -35,7 +35,7 @@ const ROWS: &[Row] = &[
     ("Db::approximate_size_in", "esker_approximate_size", "Tree.approximate_size"),
     ("Db::property", "esker_property", "Db.property"),
     ("Db::flush", "esker_flush", "Db.flush"), ("Db::flush_family", "esker_flush", "ColumnFamily.flush"),
-    ("Db::sync", "esker_sync", "Db.sync"),
+    ("Db::sync", "esker_sync", "Db.sync"), ("Db::checkpoint", "esker_checkpoint", "Db.checkpoint"),
     ("Db::compact_range", "esker_compact_range", "Tree.compact"), ("Db::compact_range_in", "esker_compact_range", "Tree.compact"),
     ("Db::stats", "esker_stats", "Db.stats"),
     ("Db::drain_log", "esker_drain_log", "(every call hands them to esker.logger)"),

@@ -218,6 +218,7 @@ fn good(prototype: &Prototype, parameter: &Parameter) -> String {
         ("const char *", "why") => "\"no\"",
         ("const char *", "name") if function.starts_with("esker_options_add_") => "new_name()",
         ("esker_txn *", _) if ["esker_txn_commit", "esker_txn_rollback"].contains(&function) => "victim_txn()",
+        ("const char *", "path") if function == "esker_checkpoint" => "new_path()",
         ("const char *", "path") => "F.sound",
         ("const char *", "name") if function.starts_with("esker_write_options") => "\"durability\"",
         ("const char *", "name") if function.starts_with("esker_read_options") => "\"fill_cache\"",

@@ -48,6 +48,8 @@ pub enum Command {
     Verify(Verify),
     /// Merges the tables of a range down to its lowest level.
     Compact(Compact),
+    /// Makes a second database of what the first holds now, which shares its tables where the filesystem can.
+    Checkpoint(Checkpoint),
     /// Lists the column families, with the options in which they differ from the database's.
     Families(Families),
     /// Creates a column family.
@@ -342,6 +344,14 @@ pub struct Stats {
 pub struct Verify {
     /// The database directory.
     pub directory: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct Checkpoint {
+    /// The database directory.
+    pub directory: PathBuf,
+    /// Where the second database is to be: a directory that is empty or not there yet.
+    pub target: PathBuf,
 }
 
 #[derive(Debug, Args)]

@@ -53,6 +53,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         Command::Stats(stats) => inspect::stats(stats, options),
         Command::Verify(verify) => inspect::verify(verify),
         Command::Compact(compact) => write::compact(compact, options),
+        Command::Checkpoint(checkpoint) => write::checkpoint(checkpoint, options),
         Command::Options => inspect::list_options(),
     }
 }

@@ -1,4 +1,4 @@
-//! `put`, `merge`, `delete` and `compact`: changes, acknowledged when the command ends well.
+//! `put`, `merge`, `delete`, `compact` and `checkpoint`: changes, acknowledged when the command ends well.
 
 use std::io::{self, Read as _};
 
@@ -79,4 +79,9 @@ pub fn compact(arguments: &args::Compact, options: Options) -> Result<(), Failur
         db.flush_family(&family)?;
         Ok(db.compact_range_in(&family, from.as_deref(), to.as_deref())?)
     })
+}
+
+/// Makes a second database.
+pub fn checkpoint(arguments: &args::Checkpoint, options: Options) -> Result<(), Failure> {
+    with(&arguments.directory, Access::Change, options, |db| Ok(db.checkpoint(&arguments.target)?))
 }

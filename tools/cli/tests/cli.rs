@@ -249,6 +249,18 @@ fn verify_names_the_damaged_file() {
 }
 
 #[test]
+fn a_checkpoint_is_a_database_of_its_own() {
+    let scratch = Scratch::new();
+    let copy = scratch.path("copy");
+    scratch.run("put", &["k", "v"]).ok();
+    scratch.run("checkpoint", &[text(&copy)]).ok();
+    scratch.run("put", &["k", "later"]).ok();
+    let got = Command::new(env!("CARGO_BIN_EXE_esker")).arg("get").arg(&copy).arg("k").output().unwrap();
+    assert_eq!(Ran(got).ok(), "v\n");
+    scratch.run("checkpoint", &[text(&copy)]).fails(3, "there is a database in this one");
+}
+
+#[test]
 fn stats_come_in_three_formats() {
     let scratch = Scratch::new();
     scratch.run("put", &["k", "v"]).ok();

@@ -440,6 +440,16 @@ class Db(Tree):
         >>> db.put(b"k", b"v")
         >>> db.sync()
         """
+    def checkpoint(self, path: str | PathLike[str]) -> None:
+        """Makes a second database in `path`, a directory that is empty or not there yet, which holds what this one holds now: every
+        column family, as of one write. Tables are shared by hard links where the filesystem can; later writes touch only one of
+        the two. When it returns, all of it is durable.
+
+        >>> db.checkpoint(path)
+        >>> with esker.open(path) as copy:
+        ...     list(copy) == list(db)
+        True
+        """
     @property
     def latest_seqno(self) -> int:
         """The number of the last write that readers see. Numbers grow with every write; a snapshot has that of its moment.

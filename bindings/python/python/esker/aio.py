@@ -257,6 +257,9 @@ class Db(Tree):
     async def sync(self) -> None:
         await _run(self._executor, self.blocking.sync)
 
+    async def checkpoint(self, path: str | PathLike[str]) -> None:
+        await _run(self._executor, lambda: self.blocking.checkpoint(path))
+
     async def stats(self, *, format: Literal["text", "json", "prometheus"] | None = None) -> Any:
         if format is None:
             return await _run(self._executor, self.blocking.stats)

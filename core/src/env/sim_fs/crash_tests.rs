@@ -72,6 +72,20 @@ fn a_file_made_and_removed_may_be_there() {
 }
 
 #[test]
+fn a_second_name_leads_to_the_same_bytes_and_can_be_lost_alone() {
+    let sim = disk();
+    drop(durable(&sim, "a", b"x"));
+    sim.link(&path("a"), &path("b")).unwrap();
+    assert_eq!((content(&sim, "b"), sim.used_bytes()), (b"x".to_vec(), 4096), "one file");
+    assert_eq!(sim.link(&path("a"), &path("b")).unwrap_err().io_source().unwrap().raw_os_error(), Some(libc::EEXIST));
+    assert_eq!(listings(&sim), set(&[&["a"], &["a", "b"]]));
+    sim.sync_dir(dir()).unwrap();
+    sim.remove(&path("a")).unwrap();
+    assert_eq!(listings(&sim), set(&[&["b"], &["a", "b"]]));
+    assert!(images().all(|image| content(&sim.crash(image), "b") == b"x"));
+}
+
+#[test]
 fn a_rename_is_there_whole_or_not_at_all() {
     let sim = disk();
     durable(&sim, "a", b"x");

@@ -292,6 +292,19 @@ impl Live {
         Ok(())
     }
 
+    fn link(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        let inode = self.file(from)?;
+        if self.state.names.get(to).is_some() {
+            return Err(os_error(libc::EEXIST));
+        }
+        if !to.parent().is_some_and(|parent| self.state.names.is_directory(parent)) {
+            return Err(os_error(libc::ENOENT));
+        }
+        self.begin(Op::new(OpKind::Link, from).to(to));
+        self.state.names_mut().link(to, Node::File(inode));
+        Ok(())
+    }
+
     fn write(&mut self, inode: Inode, path: &Arc<Path>, offset: u64, buf: &[u8]) -> io::Result<()> {
         if offset.checked_add(buf.len() as u64).is_none_or(|end| end > i64::MAX as u64) {
             return Err(os_error(libc::EINVAL));
@@ -379,6 +392,11 @@ impl FileSystem for SimFs {
     fn rename(&self, from: &Path, to: &Path) -> Result<()> {
         let renamed = self.live().rename(&normal(from), &normal(to));
         renamed.map_err(|e| Error::io("rename", from, e).context(format!("to {}", to.display())))
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> Result<()> {
+        let linked = self.live().link(&normal(from), &normal(to));
+        linked.map_err(|e| Error::io("link", from, e).context(format!("to {}", to.display())))
     }
 
     fn remove(&self, path: &Path) -> Result<()> {
