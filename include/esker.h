@@ -2311,12 +2311,12 @@ esker_status esker_compact_range(const esker_db *db,
 esker_status esker_stats(const esker_db *db, const char *format, esker_value **value, esker_error **error);
 
 /**
- * What the engine did of its own accord since the last call, as JSON lines, the oldest first: it opened, flushed, compacted,
- * made writes wait, failed at something.
+ * What the engine did of its own accord since the last call, as JSON lines, the oldest first: it opened, flushed,
+ * compacted, made writes wait, failed at something.
  *
- * A line is `{"time_ms":1795182098000,"level":"info","what":"flush","text":"..."}`. `level` is "info", "warning" or "error";
- * `what` is "open", "flush", "compaction", "stall", "background", "poisoned", "family", "close" or "lost". The engine keeps the
- * latest 1024 records; when older ones had to give way, the first line says how many.
+ * A line is `{"time_ms":1795182098000,"level":"info","what":"flush","text":"..."}`. `level` is "info", "warning" or
+ * "error"; `what` is "open", "flush", "compaction", "stall", "background", "poisoned", "family", "close" or "lost".
+ * The engine keeps the latest 1024 records; when older ones had to give way, the first line says how many.
  *
  * @param[in]  db       the database
  * @param[out] records  [own] the lines, each with a newline at its end; empty if there are none; to free with
