@@ -10,7 +10,7 @@ rm -rf "$WORK"
 mkdir -p "$WORK"
 
 say "source distribution"
-"$VENV/bin/maturin" sdist --quiet --manifest-path bindings/python/Cargo.toml --out "$WORK" 2>"$WORK/sdist.log" ||
+"$VENV/bin/maturin" sdist --manifest-path bindings/python/Cargo.toml --out "$WORK" >"$WORK/sdist.log" 2>&1 ||
   { cat "$WORK/sdist.log"; exit 1; }
 tar -xzf "$WORK"/esker-*.tar.gz -C "$WORK"
 SOURCE=$(echo "$WORK"/esker-*/)

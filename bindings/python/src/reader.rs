@@ -90,19 +90,13 @@ pub fn contains(source: &impl Source, key: &Bound<'_, PyAny>) -> PyResult<bool> 
 /// The values of `keys` as of one moment, `None` where there is none.
 pub fn multi_get<'py>(source: &impl Source, keys: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
     let py = keys.py();
-    let mut owned = Vec::new();
-    for key in keys.try_iter()? {
-        owned.push(Bytes::of(&key?)?.to_vec());
-    }
-    let values = source.told(py, detached(py, || source.multi_get(&owned)))?;
-    let list = PyList::empty(py);
-    for value in values {
-        match value.map_err(|error| raise(py, &error))? {
-            Some(value) => list.append(PyBytes::new(py, &value))?,
-            None => list.append(py.None())?,
-        }
-    }
-    Ok(list)
+    let keys: Vec<Bound<'_, PyAny>> = keys.try_iter()?.collect::<PyResult<_>>()?;
+    let keys: Vec<Bytes<'_>> = keys.iter().map(Bytes::of).collect::<PyResult<_>>()?;
+    let keys: Vec<&[u8]> = keys.iter().map(|key| &**key).collect();
+    let values = source.told(py, detached(py, || source.multi_get(&keys)))?;
+    let values: esker::Result<Vec<Option<Pinned>>> = values.into_iter().collect();
+    let values = values.map_err(|error| raise(py, &error))?;
+    PyList::new(py, values.iter().map(|value| value.as_deref().map(|value| PyBytes::new(py, value))))
 }
 
 /// The same as columns.

@@ -170,7 +170,8 @@ impl Tree {
         }
         let mut batch = WriteBatch::new();
         let mut start = 0;
-        while start < count {
+        // At least one batch, be it empty: a handle that is closed or read-only says so.
+        loop {
             py.check_signals()?;
             let (mut end, mut bytes) = (start, 0);
             while end < count && bytes < PUT_MANY_BYTES {
@@ -185,8 +186,10 @@ impl Tree {
             });
             told(py, &self.db, written)?;
             start = end;
+            if start == count {
+                return Ok(count);
+            }
         }
-        Ok(count)
     }
 
     #[pyo3(signature = (*, durability = None, ttl = None))]

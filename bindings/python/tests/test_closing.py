@@ -13,7 +13,7 @@ import esker
 def test_closing_twice_and_using_it_afterwards(path: Path) -> None:
     db = esker.open(path)
     db[b"k"] = b"v"
-    batch, snapshot, items = db.batch(), db.snapshot(), db.items()
+    batch, snapshot, items, chunks = db.batch(), db.snapshot(), db.items(), db.items_packed()
     view, mapping = db.get_view(b"k"), db.as_dict()
     batch.put(b"a", b"1")
     db.close()
@@ -29,6 +29,12 @@ def test_closing_twice_and_using_it_afterwards(path: Path) -> None:
         lambda: db.delete(b"k"),
         lambda: db.delete_range(b"a", b"b"),
         lambda: db.put_many([(b"k", b"v")]),
+        lambda: db.put_many([]),
+        lambda: db.multi_get_packed([b"k"]),
+        lambda: db.put_many_packed([b"k"], [b"v"]),
+        lambda: db.put_many_packed([], []),
+        lambda: next(chunks),
+        db.items_packed,
         lambda: list(db),
         db.items,
         db.keys,
@@ -59,10 +65,11 @@ def test_closing_twice_and_using_it_afterwards(path: Path) -> None:
 def test_letting_go_in_any_order(path: Path) -> None:
     with esker.open(path) as first:
         first[b"k"] = b"v" * 1000
-    for order in list(itertools.permutations(range(5)))[::5]:
+    for order in list(itertools.permutations(range(7)))[::211]:
         db = esker.open(path)  # nothing holds the lock of the round before
         assert db[b"k"] == b"v" * 1000
         objects: list[object] = [db, db.snapshot(), db.items(), db.batch(), db.get_view(b"k")]
+        objects += [db.items_packed(), db.multi_get_packed([b"k"]).data]
         del db
         for index in order:
             objects[index] = None

@@ -39,7 +39,7 @@ def in_child(work: Callable[[], None]) -> None:
 
 def test_the_child_is_told_at_once_and_the_parent_goes_on(db: esker.Db) -> None:
     db[b"k"] = b"v"
-    snapshot, batch, items = db.snapshot(), db.batch(), db.items()
+    snapshot, batch, items, chunks = db.snapshot(), db.batch(), db.items(), db.items_packed()
     batch.put(b"b", b"2")
 
     def child() -> None:
@@ -49,6 +49,8 @@ def test_the_child_is_told_at_once_and_the_parent_goes_on(db: esker.Db) -> None:
             lambda: db.put(b"k", b"child"),
             lambda: db.delete(b"k"),
             lambda: db.multi_get([b"k"]),
+            lambda: db.multi_get_packed([b"k"]),
+            lambda: db.put_many_packed([b"k"], [b"child"]),
             lambda: list(db),
             db.flush,
             db.sync,
@@ -58,6 +60,7 @@ def test_the_child_is_told_at_once_and_the_parent_goes_on(db: esker.Db) -> None:
             lambda: snapshot[b"k"],
             lambda: list(snapshot),
             lambda: next(items),
+            lambda: next(chunks),
         ]
         for call in calls:
             with pytest.raises(esker.ForkedError):

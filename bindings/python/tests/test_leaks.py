@@ -3,6 +3,7 @@
 import gc
 import os
 import sys
+from array import array
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,6 +47,17 @@ def write(db: esker.Db) -> None:
     db.batch().put(b"never", b"committed")
 
 
+def columns(db: esker.Db) -> None:
+    values = db.multi_get_packed([b"k", b"missing"])
+    assert len(values.data) == values.offsets[1] and not values.found[1]
+    next(db.items_packed(chunk_size=1))
+    db.put_many_packed((b"k2k3", array("q", [0, 2, 4])), [b"v", values[0] or b""], durability="none")
+    try:
+        db.put_many_packed((b"k2k3", array("q", [0, 5])), [b"v"])
+    except ValueError:
+        pass
+
+
 def fail(db: esker.Db) -> None:
     for call in (lambda: db[b"missing"], lambda: db.put(b"k", 1), lambda: db.batch(durability="x")):  # type: ignore
         try:
@@ -60,7 +72,7 @@ def ask(db: esker.Db) -> None:
         db.options, db.stats()
 
 
-@pytest.mark.parametrize("cycle", [read, iterate, freeze, write, fail, ask])
+@pytest.mark.parametrize("cycle", [read, iterate, freeze, write, columns, fail, ask])
 def test_cycles_leave_nothing_behind(path: Path, cycle: Callable[[esker.Db], None]) -> None:
     with esker.open(path, memory_budget="1MiB") as db:
         db[b"k"] = b"v" * 100

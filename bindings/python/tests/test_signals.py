@@ -40,6 +40,7 @@ def interrupted(call: Callable[[], object]) -> None:
 def test_a_long_iteration(db: esker.Db) -> None:
     db.put_many((b"%05d" % n, b"v") for n in range(5000))
     interrupted(lambda: consume(itertools.chain.from_iterable(iter(db.items, None))))
+    interrupted(lambda: consume(itertools.chain.from_iterable(iter(db.items_packed, None))))
     assert len(list(db)) == 5000
 
 
