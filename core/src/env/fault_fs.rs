@@ -118,12 +118,15 @@ pub struct FaultPlan {
     pub kinds: OpKinds,
     /// The paths that the plan is about.
     pub paths: fn(&Path) -> bool,
+    /// How many operations must have been struck, by whatever plan, before this one begins to count: 0, or 1 for a fault that
+    /// comes so and so long after another.
+    pub after: u64,
 }
 
 impl FaultPlan {
     /// `fault` once, at operation `at_op` of those that can fail in this way.
     pub fn new(fault: Fault, at_op: u64) -> FaultPlan {
-        FaultPlan { fault, at_op, persistent: false, kinds: fault.natural_kinds(), paths: |_| true }
+        FaultPlan { fault, at_op, persistent: false, kinds: fault.natural_kinds(), paths: |_| true, after: 0 }
     }
 
     /// The same, and at every later operation.
@@ -134,6 +137,11 @@ impl FaultPlan {
     /// The same, among operations of these kinds.
     pub fn among(self, kinds: OpKinds) -> FaultPlan {
         FaultPlan { kinds, ..self }
+    }
+
+    /// The same, counted from the moment on at which `strikes` operations have been struck.
+    pub fn after(self, strikes: u64) -> FaultPlan {
+        FaultPlan { after: strikes, ..self }
     }
 
     /// The same, among operations on paths for which `paths` is true.
@@ -154,6 +162,8 @@ struct State {
     ops: Vec<Op>,
     plans: Vec<Active>,
     fired: Vec<Fault>,
+    /// How many operations the simulated disk had seen when the first was struck.
+    first_strike: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -201,6 +211,11 @@ impl FaultFs {
         self.shared.state.lock().fired.iter().filter(|&&fired| fired == fault).count() as u64
     }
 
+    /// How many operations the simulated disk had seen, by its own count, when the first one was struck.
+    pub fn first_strike(&self) -> Option<u64> {
+        self.shared.state.lock().first_strike
+    }
+
     /// How many operations there were, reads included.
     pub fn op_count(&self) -> u64 {
         self.shared.state.lock().ops.len() as u64
@@ -221,11 +236,13 @@ struct Strike {
 impl Shared {
     /// Counts an operation; `Some` if it is to fail. Of several plans that strike at once, the first counts.
     fn begin(&self, op: Op) -> Option<Strike> {
+        let below = self.sim.as_ref().map(SimFs::op_count);
         let mut state = self.state.lock();
+        let struck = state.fired.len() as u64;
         let mut strike = None;
         for active in &mut state.plans {
             let Active { plan, seen } = active;
-            if !plan.kinds.contains(op.kind) || !(plan.paths)(&op.path) {
+            if struck < plan.after || !plan.kinds.contains(op.kind) || !(plan.paths)(&op.path) {
                 continue;
             }
             if *seen == plan.at_op || (plan.persistent && *seen > plan.at_op) {
@@ -236,6 +253,9 @@ impl Shared {
         let number = state.ops.len() as u64;
         state.ops.push(op);
         state.fired.extend(strike);
+        if strike.is_some() && state.first_strike.is_none() {
+            state.first_strike = below;
+        }
         strike.map(|fault| Strike { fault, op: number })
     }
 
@@ -322,9 +342,12 @@ impl File for FaultFile {
             Fault::EarlyEnd => return self.file.read_at(&mut buf[..half], offset),
             Fault::BitFlipRead => {
                 let got = self.file.read_at(buf, offset)?;
-                // Another place each time, the same in each run.
-                let bit = op.wrapping_mul(0x9e37_79b9_7f4a_7c15) % (got as u64 * 8).max(1);
-                if let Some(byte) = buf[..got].get_mut((bit / 8) as usize) {
+                // Another place each time, the same in each run; and not in the blank space that most of a log is, where
+                // nobody looks.
+                let used = buf[..got].iter().filter(|byte| **byte != 0).count();
+                let bit = op.wrapping_mul(0x9e37_79b9_7f4a_7c15) % (used.max(got.min(1)) as u64 * 8).max(1);
+                let mut meant = buf[..got].iter_mut().filter(|byte| used == 0 || **byte != 0);
+                if let Some(byte) = meant.nth((bit / 8) as usize) {
                     *byte ^= 1 << (bit % 8);
                 }
                 return Ok(got);
@@ -526,6 +549,19 @@ mod tests {
         file.write_at(b"b", 0).unwrap();
         file.sync().unwrap();
         assert_eq!(fs.fired(), 2);
+    }
+
+    #[test]
+    fn a_second_plan_counts_from_the_first_strike_on() {
+        let (sim, fs, file) = faulty();
+        let writes = OpKinds::of(&[OpKind::Write]);
+        fs.inject(FaultPlan::new(Fault::Eio, 1).among(writes));
+        fs.inject(FaultPlan::new(Fault::Enospc, 1).among(writes).after(1));
+        assert_eq!(fs.first_strike(), None);
+        let kinds = (0..5).map(|_| file.write_at(b"b", 0).err().map(|error| error.kind())).collect::<Vec<_>>();
+        assert_eq!(kinds, [None, Some(ErrorKind::Io), None, Some(ErrorKind::NoSpace), None]);
+        // Four of `faulty`, of which the disk below saw all, and one write that passed.
+        assert_eq!((fs.first_strike(), sim.op_count()), (Some(5), 7));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use crate::env::fault_fs::{Fault, FaultFs, FaultPlan};
 use crate::env::filename::FileKind;
-use crate::env::fs::FileSystem;
+use crate::env::fs::{FileSystem, OpenMode};
 use crate::env::op::{OpKind, OpKinds};
 use crate::env::sim_fs::{CrashImage, SimFs};
 use crate::error::{Error, ErrorKind, Result};
@@ -13,6 +13,7 @@ use crate::util::sync::Arc;
 use crate::version::edit::VersionEdit;
 use crate::version::file_meta::Level;
 use crate::version::manifest::{ApplyError, Manifest};
+use crate::version::manifest_file::SLOT_OFFSET;
 use crate::version::manifest_tests::{dir, disk, flush, level, open, orders, path, read, shared, table, visible};
 use crate::version::state::{ManifestState, new_family};
 
@@ -332,6 +333,36 @@ fn a_fault_in_recovery_changes_nothing_that_matters() {
             if fired == 0 {
                 assert!(at_op > 0 && first.is_ok());
                 break;
+            }
+        }
+    }
+}
+
+/// Recovery reads the MANIFEST, and what no slot vouches for once more, to write it again. Whatever it reads wrong it must not
+/// write: a bit that flipped on its way would be damage for good.
+#[test]
+fn what_is_read_wrong_while_it_is_made_durable_is_not_written() {
+    let sim = disk();
+    run(&sim);
+    let whole = sim.crash(CrashImage::Everything);
+    let expected = visible(&read(&whole, &shared(&whole)).unwrap().state);
+    let number = read(&whole, &shared(&whole)).unwrap().report.number;
+    for (what, slot) in [("torn slot", &[7u8; 12][..]), ("no slot", &[0; 12])] {
+        for fault in [Fault::BitFlipRead, Fault::EarlyEnd, Fault::ShortRead] {
+            for at_op in 0.. {
+                let left = whole.crash(CrashImage::Everything);
+                let file = left.open(&path(FileKind::Manifest(number)), OpenMode::ReadWrite).unwrap();
+                file.write_at(slot, SLOT_OFFSET).unwrap();
+                let faulty = FaultFs::over_sim(&left);
+                faulty.inject(FaultPlan::new(fault, at_op));
+                let opened = open(&(Arc::new(faulty.clone()) as Arc<dyn FileSystem>)).map(|_| ());
+                if faulty.fired() == 0 {
+                    assert!(at_op > 3, "{at_op} reads are too few to prove anything");
+                    break;
+                }
+                let again = read(&left, &shared(&left));
+                let again = again.unwrap_or_else(|e| panic!("{what}, {fault:?} at {at_op}: {e:?} after {opened:?}"));
+                assert_eq!(visible(&again.state), expected, "{what}, {fault:?} at {at_op}: {opened:?}");
             }
         }
     }

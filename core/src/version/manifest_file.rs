@@ -14,9 +14,12 @@
 use std::path::Path;
 
 use crate::env::filename::{FileKind, FileNumber};
-use crate::env::fs::{File, FileSystem, OpenMode, read_exact_at};
+use crate::env::fs::{File, FileSystem, OpenMode};
 use crate::error::{Error, Result};
-use crate::record::{Place, RecordHeader, SLOT_SECTOR_LEN, encode_record, encode_slot, file_identity, record_len};
+use crate::record::{
+    Decoded, FileSource, Place, RecordHeader, RecordSource, SLOT_SECTOR_LEN, encode_record, encode_slot, file_identity,
+    read_record, record_len,
+};
 use crate::util::checksum::crc32;
 use crate::util::coding::{Reader, put_u32, put_u64};
 use crate::util::sync::Arc;
@@ -209,18 +212,36 @@ impl ManifestFile {
         Ok(())
     }
 
-    /// Writes the bytes from `from` to the end once more, as they are, and syncs them. After a crash or a failed sync pages may
-    /// be in memory, marked clean, and not on the medium: only a new write makes a sync mean something.
-    pub fn rewrite_from(&self, from: u64) -> Result<()> {
-        let mut buffer = vec![0; 64 * 1024];
-        let mut at = from;
+    /// Writes what stands between `from` and the end once more and syncs it. After a crash or a failed sync pages may be in
+    /// memory, marked clean, and not on the medium: only a new write makes a sync mean something.
+    ///
+    /// The header is made anew, and of a record those bytes are written whose checks have just held. Example: recovery read a
+    /// record, now a bit of it flips on its way from the disk; written back as read it would be damage for good.
+    pub fn rewrite_from(&self, from: u64, uuid: u128) -> Result<()> {
+        if from < RECORDS_OFFSET {
+            let mut header = encode_header(uuid, self.number);
+            header.resize(SLOT_OFFSET as usize, 0);
+            self.file.write_at(&header, 0)?;
+        }
+        let mut source = FileSource::new(Arc::clone(&self.file))?;
+        let mut at = RECORDS_OFFSET;
         while at < self.end {
-            let len = usize::try_from(self.end - at).map_or(buffer.len(), |left| left.min(buffer.len()));
-            read_exact_at(&*self.file, &mut buffer[..len], at)?;
-            self.file.write_at(&buffer[..len], at)?;
-            at += len as u64;
+            let next = match read_record(&mut source, self.identity, at)? {
+                Decoded::Record(record) => record.next_offset,
+                Decoded::End | Decoded::Bad(_) => return Err(self.reads_differ(at)),
+            };
+            if next > from {
+                // The record is in the window, and so nothing is read again.
+                let record = source.window(at, 0)?.get(..(next - at) as usize);
+                self.file.write_at(record.ok_or_else(|| self.reads_differ(at))?, at)?;
+            }
+            at = next;
         }
         self.file.sync()
+    }
+
+    fn reads_differ(&self, offset: u64) -> Error {
+        Error::corruption(self.file.path(), offset, "a record of MANIFEST that was whole is not when it is read again")
     }
 
     /// Its number.

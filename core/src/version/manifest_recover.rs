@@ -85,7 +85,7 @@ pub fn recover(
 ) -> Result<Recovered> {
     let current = dir.join(FileKind::Current.name());
     let number = current::read(&**fs, dir)?.ok_or_else(|| Error::corruption(&current, 0, "CURRENT is missing"))?;
-    let scan = scan(&**fs, dir, number, identity.uuid, &orders)?;
+    let scan = scan_surely(&**fs, dir, number, identity.uuid, &orders)?;
     for file in scan.state.tables() {
         check_table_file(&**fs, dir, file)?;
     }
@@ -124,7 +124,7 @@ impl Recovered {
             file.cut_tail()?;
         }
         if discarded_bytes > 0 || self.slot != Some(self.progress.end) {
-            file.rewrite_from(self.slot.unwrap_or(0))?;
+            file.rewrite_from(self.slot.unwrap_or(0), self.identity.uuid)?;
             file.store_slot()?;
         }
         if self.other_manifests {
@@ -144,6 +144,23 @@ impl Recovered {
             poisoned: None,
         })
     }
+}
+
+/// [`scan`], a second time where the end is nobody's word but its own: what is discarded there is gone. Example: the last record was
+/// synced, its slot was not, and one bit of it flips on its way from the disk; a second look finds it whole, and the open fails
+/// instead of cutting it off.
+fn scan_surely(fs: &dyn FileSystem, dir: &Path, number: FileNumber, uuid: u128, orders: &Orders) -> Result<Scan> {
+    let first = scan(fs, dir, number, uuid, orders)?;
+    if first.slot == Some(first.progress.end) && first.tail_bytes == 0 {
+        return Ok(first);
+    }
+    let second = scan(fs, dir, number, uuid, orders)?;
+    if (second.progress, second.tail_bytes) == (first.progress, first.tail_bytes) {
+        return Ok(first);
+    }
+    let path = dir.join(FileKind::Manifest(number).name());
+    let offset = first.progress.end.min(second.progress.end);
+    Err(Error::corruption(&path, offset, "MANIFEST does not read the same twice"))
 }
 
 /// Reads MANIFEST `number` of the database `uuid`: header, slot, every record. Looks at no other file.

@@ -102,7 +102,7 @@ pub fn prepare(fs: &SimFs, number: u64, segment_size: u64) -> Result<PreparedSeg
 }
 
 /// What a replay gives: the numbers of the batches and the report. Panics if a batch is not what was appended.
-pub fn read(fs: &SimFs, named: &Named) -> Result<(Vec<u64>, ReplayReport)> {
+pub fn read(fs: &dyn FileSystem, named: &Named) -> Result<(Vec<u64>, ReplayReport)> {
     let input = ReplayInput {
         uuid: UUID,
         segments: &named.segments,
