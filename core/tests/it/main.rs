@@ -22,6 +22,7 @@ mod no_space;
 mod own_writes;
 mod parity;
 mod regressions;
+mod shrinking;
 mod support;
 mod threads;
 mod threads_over_families;

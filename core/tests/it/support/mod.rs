@@ -5,3 +5,6 @@ pub mod oracle;
 pub mod rng;
 pub mod script;
 pub mod sets;
+pub mod shrink;
+pub mod source;
+pub mod workloads;

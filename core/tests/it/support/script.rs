@@ -1,7 +1,7 @@
 //! Scripted workloads for the crash and fault families: what is done, and after which step what must survive.
 //!
-//! A script is plain data, so that two runs do the same operations in the same order. The journal of a run says which filesystem operations each step spans and whether
-//! it succeeded; with it, [`Journal::legal`] answers what a crash at an operation may leave.
+//! A script is plain data, so that two runs do the same operations in the same order, and so that one that fails can be shrunk
+//! (`shrink`). The journal of a run says which filesystem operations each step spans and whether it succeeded; with it, [`Journal::legal`] answers what a crash at an operation may leave.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::support::sets::tiny_options;
 
 pub const DIR: &str = "/db";
 /// Where the clock of all scripts stands.
-const NOW_MS: u64 = 1_700_000_000_000;
+pub const NOW_MS: u64 = 1_700_000_000_000;
 
 /// One step.
 #[derive(Clone, Debug)]
@@ -99,10 +99,27 @@ pub fn nothing() -> Contents {
 }
 
 /// A named workload.
+#[derive(Clone)]
 pub struct Script {
     pub name: &'static str,
     pub options: Options,
+    /// The options as Rust source, for the regression test that a failure is printed as.
+    pub options_source: &'static str,
     pub steps: Vec<Step>,
+    /// What a step does to what readers see, and whether it is a commit: [`Step::change`], but in tests of the tests.
+    pub oracle: fn(&Step, &mut Contents) -> bool,
+}
+
+impl Script {
+    /// With the options that every script has which needs no others.
+    pub fn new(name: &'static str, steps: Vec<Step>) -> Script {
+        Script { name, options: tiny_options(), options_source: "tiny_options()", steps, oracle: Step::change }
+    }
+
+    /// The same with other steps.
+    pub fn with_steps(&self, steps: Vec<Step>) -> Script {
+        Script { steps, ..self.clone() }
+    }
 }
 
 /// What one step of a run did.
@@ -171,7 +188,7 @@ pub fn run(
     for step in &script.steps {
         let before = ops();
         let mut state = journal.states.last().cloned().unwrap_or_default();
-        if step.change(&mut state) {
+        if (script.oracle)(step, &mut state) {
             commits += 1;
             journal.states.push(state);
         }
@@ -272,233 +289,4 @@ fn family_contents(db: &Db, family: &ColumnFamily) -> Result<Map, Error> {
         assert_eq!(got.as_deref(), Some(&value[..]), "get of {key:?}");
     }
     Ok(map)
-}
-
-fn key(n: usize) -> Vec<u8> {
-    format!("key{n:05}").into_bytes()
-}
-
-fn value(n: usize, len: usize) -> Vec<u8> {
-    format!("{n:06}").into_bytes().into_iter().cycle().take(len).collect()
-}
-
-fn put(n: usize, len: usize) -> Write {
-    Write::Put(key(n), value(n * 31 + len, len))
-}
-
-fn puts(range: std::ops::Range<usize>, len: usize, durability: Durability) -> impl Iterator<Item = Step> {
-    range.map(move |n| Step::Commit(vec![put(n, len)], durability))
-}
-
-use Durability::{Buffered, Sync};
-
-/// The workloads of the quick tier.
-pub fn scripts() -> Vec<Script> {
-    vec![
-        script("creation and reopening", vec![Step::Reopen, Step::Commit(vec![put(1, 8)], Buffered), Step::Reopen]),
-        script("puts, some synced", mixed_puts()),
-        script("batches, whole or not at all", batches()),
-        script("flushes", flushes()),
-        script("compaction from level 0 down", compaction()),
-        script("range deletes across tables", range_deletes()),
-        small_manifest("the manifest rolls over and over", rolling_manifest()),
-        script("the log rolls from segment to segment", rolling_log()),
-        script("overwrites under a snapshot", overwrites()),
-        script("close and open, again and again", reopenings()),
-        script("families come, hold batches, and go", families()),
-        script("writes alternate over two families, one is flushed", alternating()),
-        script("unlogged batches over two families", unlogged()),
-        script("a family that is idle while the log rolls", idle_family()),
-        script("transactions over families", transactions()),
-        script("merges and expiries", merges_and_expiries()),
-    ]
-}
-
-fn script(name: &'static str, steps: Vec<Step>) -> Script {
-    Script { name, options: tiny_options(), steps }
-}
-
-fn small_manifest(name: &'static str, steps: Vec<Step>) -> Script {
-    Script { name, options: Options { manifest_rotate_size: 1 << 10, ..tiny_options() }, steps }
-}
-
-fn mixed_puts() -> Vec<Step> {
-    let mut steps: Vec<Step> = Vec::new();
-    for n in 0..24 {
-        let durability = if n % 7 == 3 { Sync } else { Buffered };
-        steps.push(Step::Commit(vec![put(n % 9, 20 + n)], durability));
-        if n % 11 == 5 {
-            steps.push(Step::Sync);
-        }
-        if n % 5 == 4 {
-            steps.push(Step::Commit(vec![Write::Delete(key(n % 9))], Buffered));
-        }
-    }
-    steps
-}
-
-fn batches() -> Vec<Step> {
-    let batch = |n: usize| (0..6).map(|i| put(10 * (n % 4) + i, 30 + n)).chain([Write::Delete(key(n))]).collect();
-    (0..16).map(|n| Step::Commit(batch(n), if n % 4 == 3 { Sync } else { Buffered })).collect()
-}
-
-fn flushes() -> Vec<Step> {
-    let mut steps = Vec::new();
-    for round in 0..4 {
-        steps.extend(puts(round * 3..round * 3 + 8, 40, Buffered));
-        steps.push(Step::Flush);
-    }
-    steps.extend(puts(0..4, 10, Sync));
-    steps
-}
-
-fn compaction() -> Vec<Step> {
-    let mut steps = Vec::new();
-    for round in 0..5 {
-        steps.extend(puts(round..round + 12, 300, Buffered));
-        steps.push(Step::Commit(vec![Write::Delete(key(round * 2))], Buffered));
-        steps.push(Step::Flush);
-    }
-    steps.push(Step::Compact(None, None));
-    steps.extend(puts(3..6, 20, Sync));
-    steps
-}
-
-fn range_deletes() -> Vec<Step> {
-    let mut steps: Vec<Step> = puts(0..20, 200, Buffered).collect();
-    steps.push(Step::Flush);
-    for n in [2, 8, 14] {
-        steps.push(Step::Commit(vec![Write::DeleteRange(key(n), key(n + 5)), put(n + 1, 15)], Buffered));
-        steps.push(Step::Flush);
-        steps.push(Step::Commit(vec![put(n + 2, 50)], Sync));
-    }
-    steps.push(Step::Compact(Some(key(0)), Some(key(12))));
-    steps.push(Step::Compact(None, None));
-    steps
-}
-
-fn rolling_manifest() -> Vec<Step> {
-    (0..10).flat_map(|n| [Step::Commit(vec![put(n, 60)], Buffered), Step::Flush]).collect()
-}
-
-fn rolling_log() -> Vec<Step> {
-    let mut steps: Vec<Step> = puts(0..6, 24_000, Buffered).collect();
-    steps.extend(puts(20..22, 24_000, Sync));
-    steps.push(Step::Sync);
-    steps.extend(puts(30..33, 24_000, Buffered));
-    steps
-}
-
-fn overwrites() -> Vec<Step> {
-    let mut steps = Vec::new();
-    for round in 0..4 {
-        steps.extend(puts(0..6, 100 + round, Buffered));
-        steps.push(Step::Snapshot);
-        steps.push(Step::Flush);
-    }
-    steps.push(Step::Commit(vec![Write::DeleteRange(key(1), key(4))], Buffered));
-    steps.push(Step::Compact(None, None));
-    steps
-}
-
-fn reopenings() -> Vec<Step> {
-    let mut steps = Vec::new();
-    for n in 0..5 {
-        steps.extend(puts(n..n + 3, 50 + n, if n % 2 == 0 { Buffered } else { Sync }));
-        steps.push(Step::Reopen);
-    }
-    steps
-}
-
-fn families() -> Vec<Step> {
-    let mut steps = vec![Step::CreateFamily("a"), Step::CreateFamily("b")];
-    for n in 0..6 {
-        let durability = if n % 3 == 2 { Sync } else { Buffered };
-        let batch = vec![(DEFAULT, put(n, 30)), ("a", put(n, 50)), ("b", put(n + 1, 20)), ("b", Write::Delete(key(n)))];
-        steps.push(Step::CommitIn(batch, durability));
-        if n == 3 {
-            steps.push(Step::Flush);
-        }
-    }
-    steps.extend([Step::DropFamily("a"), Step::CommitIn(vec![("b", put(50, 9))], Buffered), Step::CreateFamily("a")]);
-    steps.push(Step::CommitIn(vec![("a", put(60, 9)), ("b", put(61, 9))], Buffered));
-    steps.extend([Step::Reopen, Step::DropFamily("b"), Step::Commit(vec![put(70, 9)], Buffered)]);
-    steps
-}
-
-/// The flush of one family must not make its writes durable while earlier ones of the other can be lost.
-fn alternating() -> Vec<Step> {
-    let mut steps = vec![Step::CreateFamily("a"), Step::CreateFamily("b")];
-    for round in 0..3 {
-        for n in 0..5 {
-            let family = if n % 2 == 0 { "b" } else { "a" };
-            steps.push(Step::CommitIn(vec![(family, put(10 * round + n, 40))], Buffered));
-        }
-        steps.push(Step::FlushFamily(if round == 1 { "b" } else { "a" }));
-    }
-    steps.push(Step::CommitIn(vec![("a", put(90, 10))], Buffered));
-    steps
-}
-
-/// What no log has must be in tables whole: both families or none, whichever of them is flushed.
-fn unlogged() -> Vec<Step> {
-    let mut steps = vec![Step::CreateFamily("a"), Step::CreateFamily("b")];
-    for round in 0..3 {
-        for n in 0..4 {
-            let batch = vec![("a", put(10 * round + n, 60)), ("b", put(n, 40 + round))];
-            steps.push(Step::CommitIn(batch, Durability::None));
-        }
-        steps.push(Step::FlushFamily(if round == 0 { "b" } else { "a" }));
-    }
-    steps.push(Step::CommitIn(vec![("b", put(99, 10)), ("a", put(98, 10))], Durability::None));
-    steps.push(Step::Reopen);
-    steps
-}
-
-/// Large values fill one segment after the other; the family with one small write must neither hold them all nor be lost.
-fn idle_family() -> Vec<Step> {
-    let mut steps = vec![Step::CreateFamily("idle"), Step::CommitIn(vec![("idle", put(1, 10))], Buffered)];
-    steps.extend(puts(0..7, 60_000, Buffered));
-    steps.push(Step::CommitIn(vec![("idle", put(2, 10))], Sync));
-    steps.extend(puts(20..21, 60_000, Buffered));
-    steps
-}
-
-fn transactions() -> Vec<Step> {
-    let mut steps = vec![Step::CreateFamily("a")];
-    for n in 0..10 {
-        let durability = if n % 4 == 3 { Sync } else { Buffered };
-        let mut writes = vec![(DEFAULT, put(n % 3, 40 + n)), ("a", put(n, 30)), ("a", Write::Delete(key(n / 2)))];
-        if n % 5 == 4 {
-            writes.push((DEFAULT, Write::DeleteRange(key(0), key(2))));
-            writes.push((DEFAULT, put(1, 5)));
-        }
-        steps.push(Step::Transaction(writes, durability));
-        if n == 6 {
-            steps.push(Step::FlushFamily("a"));
-        }
-    }
-    steps
-}
-
-/// Counters that are merged over flushes, compactions and reopenings: an operand that counted twice, or not, shows. Beside them
-/// values that have expired over older ones that have not, and values that will.
-fn merges_and_expiries() -> Vec<Step> {
-    let add = |n: usize, by: u64| ("hits", Write::Merge(key(n), by.to_le_bytes().to_vec()));
-    let expiring = |n: usize, at| (DEFAULT, Write::PutExpiring(key(n), value(n, 20), at));
-    let mut steps = vec![Step::CreateFamily("hits")];
-    for n in 0..12 {
-        let durability = if n % 5 == 4 { Sync } else { Buffered };
-        let batch = vec![add(n % 3, 1), add(7, 1 << n), (DEFAULT, put(n % 4, 30)), expiring((n + 1) % 4, NOW_MS + 1)];
-        steps.push(Step::CommitIn(batch, durability));
-        steps.push(Step::CommitIn(vec![expiring(n % 2, NOW_MS), add(n % 2, 100)], Buffered));
-        match n {
-            3 => steps.push(Step::FlushFamily("hits")),
-            6 => steps.extend([Step::Snapshot, Step::Flush]),
-            8 => steps.extend([Step::Flush, Step::Compact(None, None)]),
-            9 => steps.push(Step::Reopen),
-            _ => {}
-        }
-    }
-    steps
 }
