@@ -3,7 +3,7 @@
 # Changes nothing when everything is there, and then needs no network.
 #
 #   from Debian's packages (as root or by sudo): g++, clang, pkg-config, valgrind, cmake, doxygen, strace,
-#                                                e2fsprogs (mkfs.ext4), python3-venv,
+#                                                e2fsprogs (mkfs.ext4), xfsprogs (mkfs.xfs, for root), python3-venv,
 #                                                abigail-tools (abidw and abidiff), if missing
 #   from PyPI, into target/venv only:            what scripts/requirements.txt lists
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
@@ -23,6 +23,8 @@ command -v doxygen >/dev/null || missing+=(doxygen)
 command -v abidiff >/dev/null || missing+=(abigail-tools)
 command -v strace >/dev/null || missing+=(strace)
 [ -x /sbin/mkfs.ext4 ] || [ -x /usr/sbin/mkfs.ext4 ] || missing+=(e2fsprogs)
+# Only root may mount what it makes.
+[ "$(id -u)" != 0 ] || [ -x /sbin/mkfs.xfs ] || [ -x /usr/sbin/mkfs.xfs ] || missing+=(xfsprogs)
 if [ ! -x "$VENV/bin/python" ] && ! "$PYTHON_FOUND" -c 'import venv, ensurepip' 2>/dev/null; then
   missing+=(python3-venv)
 fi

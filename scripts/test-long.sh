@@ -9,7 +9,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
 HOURS=${HOURS:-1}
-FAMILIES=${FAMILIES:-model crash faults histories threads hostile fuzz kill syscalls power python calls soak}
+FAMILIES=${FAMILIES:-simfs model crash faults histories threads hostile fuzz kill syscalls power python calls soak}
 SEED=${SEED:-$(date +%s)}
 # A pass that takes longer than this hangs.
 WATCHDOG=${WATCHDOG:-1800}
@@ -27,10 +27,11 @@ commit=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
 [ -z "$(git status --porcelain --untracked-files=no 2>/dev/null)" ] || commit="$commit, changed"
 broken=0
 
-# built PACKAGE: the path of its integration tests, built.
+# built PACKAGE: the path of its integration tests, built; of esker-units that of the engine's unit tests.
 built() {
-  local log="$LOGS/build-$1.log"
-  cargo test -p "$1" --test it --no-run >"$log" 2>&1 || { cat "$log" >&2; return 1; }
+  local log="$LOGS/build-$1.log" what=(-p "$1" --test it)
+  [ "$1" != esker-units ] || what=(-p esker --lib)
+  cargo test "${what[@]}" --no-run >"$log" 2>&1 || { cat "$log" >&2; return 1; }
   realpath "$(sed -nE 's/^ +Executable .*\((.*)\)$/\1/p' "$log")"
 }
 
@@ -62,7 +63,9 @@ passes() {
       rm "$log"
     else
       failed=$((failed + 1))
-      echo "FAILED: ${given[*]} ESKER_SEED=$seed cargo test -p $package --test it -- --exact $test    (see $log)"
+      local what_runs="-p $package --test it"
+      [ "$package" != esker-units ] || what_runs="-p esker --lib"
+      echo "FAILED: ${given[*]} ESKER_SEED=$seed cargo test $what_runs -- --exact $test    (see $log)"
     fi
     pass=$((pass + 1))
   done
@@ -75,7 +78,7 @@ printed() {
   grep -oE "[0-9]+ $1\\b" "$2" | awk '{ sum += $1 } END { printf "%.0f\n", sum }'
 }
 
-folder_of() { case $1 in esker) echo core ;; *) echo ffi ;; esac; }
+folder_of() { case $1 in esker | esker-units) echo core ;; *) echo ffi ;; esac; }
 
 # The tests of module $2 of $1, without those that do not look at a seed ($3, a pattern).
 tests_of() {
@@ -191,9 +194,10 @@ soak() {
 
 for family in $FAMILIES; do
   case $family in
+    simfs) passes simfs esker-units scripts env::sim_fs::plain_model::real_filesystems_do_no_more_than_the_medium_may -- ESKER_T1_SCRIPTS=50 ;;
     model) passes model esker operations $(tests_of esker model 'there_are|every_') -- ESKER_MODEL_OPS=10000 ;;
-    crash) passes crash esker recoveries $(tests_of esker crash 'every_|two_runs|killed_process') -- RUST_BACKTRACE=0 ;;
-    faults) passes faults esker strikes $(tests_of esker faults 'every_|two_runs') -- RUST_BACKTRACE=0 ;;
+    crash) passes crash esker recoveries $(tests_of esker crash 'every_|two_runs|killed_process') -- RUST_BACKTRACE=0 ESKER_CRASH_IMAGES=64 ESKER_CRASH_DEPTH=3 ;;
+    faults) passes faults esker strikes $(tests_of esker faults 'every_|two_runs') -- RUST_BACKTRACE=0 ESKER_FAULTS=all ;;
     histories) passes histories esker histories $(tests_of esker histories 'snapshot|classic|transfers') -- RUST_BACKTRACE=0 ;;
     threads) passes threads esker "1 run" $(tests_of esker 'threads(_over_families)?' 'synced_writers|close_while') -- RUST_BACKTRACE=0 ;;
     hostile) passes hostile esker "5000 input" $(tests_of esker hostile 'every_') -- ESKER_HOSTILE_ROUNDS=5000 ;;

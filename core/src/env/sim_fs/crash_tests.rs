@@ -5,9 +5,8 @@ use std::collections::BTreeSet;
 
 use crate::env::fs::{FileSystem, OpenMode};
 use crate::env::op::OpKind;
-use crate::env::sim_fs::image::Random;
 use crate::env::sim_fs::model_tests::{content, create, dir, disk, durable, exists, images, path};
-use crate::env::sim_fs::plain_model::script;
+use crate::env::sim_fs::plain_model::{name_script, script};
 use crate::env::sim_fs::{CrashImage, SimFs};
 
 fn names(sim: &SimFs) -> Vec<String> {
@@ -357,40 +356,14 @@ fn a_synced_last_write_is_not_torn() {
 #[test]
 fn names_of_a_random_run_are_those_of_some_subset() {
     for seed in 0..100 {
-        let mut random = Random::new(seed);
         let sim = disk();
-        let mut ever: BTreeSet<String> = BTreeSet::new();
-        let mut synced: Vec<String> = Vec::new();
-        let mut touched: BTreeSet<String> = BTreeSet::new();
-        for step in 0..20 {
-            let here = names(&sim);
-            let name = format!("f{step}");
-            match random.below(6) {
-                0..3 => drop(create(&sim, &name)),
-                3 if !here.is_empty() => {
-                    sim.rename(&path(&here[0]), &path(&name)).unwrap();
-                    touched.insert(here[0].clone());
-                }
-                4 if !here.is_empty() => {
-                    sim.remove(&path(&here[0])).unwrap();
-                    touched.insert(here[0].clone());
-                }
-                _ => {
-                    sim.sync_dir(dir()).unwrap();
-                    synced = names(&sim);
-                    touched.clear();
-                    ever.clear();
-                }
-            }
-            ever.extend(names(&sim));
-        }
+        let plain = name_script(&sim, dir(), seed);
         for image in images().step_by(5) {
-            let after: BTreeSet<String> = names(&sim.crash(image)).into_iter().collect();
-            assert!(after.iter().all(|name| ever.contains(name) || synced.contains(name)), "seed {seed}, {image:?}");
-            let kept = synced.iter().filter(|name| !touched.contains(*name));
-            assert!(kept.into_iter().all(|name| after.contains(name)), "seed {seed}, {image:?}");
+            let after = names(&sim.crash(image)).into_iter().collect();
+            assert_eq!(plain.objection(&after), None, "seed {seed}, {image:?}");
         }
-        assert_eq!(names(&sim.crash(CrashImage::NothingUnsynced)), synced);
+        let left: BTreeSet<String> = names(&sim.crash(CrashImage::NothingUnsynced)).into_iter().collect();
+        assert_eq!(left, plain.synced);
     }
 }
 

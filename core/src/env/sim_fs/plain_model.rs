@@ -1,6 +1,7 @@
 //! T1, the whole model: random runs against the plainest statement of what the medium may do, on the simulated disk and, for
 //! root, on a real filesystem that loses power.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
@@ -91,6 +92,57 @@ pub(super) fn script(fs: &dyn FileSystem, dir: &Path, seed: u64, steps: u32) -> 
     files.into_iter().map(|(_, plain)| plain).collect()
 }
 
+/// What the medium may hold of a directory, told in the plainest way.
+#[derive(Debug, Default)]
+pub(super) struct PlainNames {
+    /// The names at the last sync.
+    pub(super) synced: BTreeSet<String>,
+    /// Of these, the ones that were renamed or removed since.
+    touched: BTreeSet<String>,
+    /// Every name that was there at some time since.
+    ever: BTreeSet<String>,
+}
+
+impl PlainNames {
+    /// Why these names are not a legal remnant, if they are not.
+    pub(super) fn objection(&self, names: &BTreeSet<String>) -> Option<String> {
+        let strange = names.iter().find(|name| !self.ever.contains(*name) && !self.synced.contains(*name));
+        let gone = self.synced.iter().find(|name| !self.touched.contains(*name) && !names.contains(*name));
+        strange.map(|name| format!("{name} never was")).or(gone.map(|name| format!("{name} is gone")))
+    }
+}
+
+fn listed(fs: &dyn FileSystem, dir: &Path) -> BTreeSet<String> {
+    fs.list(dir).unwrap().into_iter().map(|name| name.into_string().unwrap()).collect()
+}
+
+/// A run of twenty creations, renames, removals and syncs of the directory `dir`.
+pub(super) fn name_script(fs: &dyn FileSystem, dir: &Path, seed: u64) -> PlainNames {
+    let mut random = Random::new(seed);
+    let mut plain = PlainNames::default();
+    for step in 0..20 {
+        let name = format!("f{step}");
+        let first = listed(fs, dir).pop_first();
+        match (random.below(6), first) {
+            (0..3, _) => drop(fs.open(&dir.join(&name), OpenMode::CreateNew).unwrap()),
+            (3, Some(first)) => {
+                fs.rename(&dir.join(&first), &dir.join(&name)).unwrap();
+                plain.touched.insert(first);
+            }
+            (4, Some(first)) => {
+                fs.remove(&dir.join(&first)).unwrap();
+                plain.touched.insert(first);
+            }
+            _ => {
+                fs.sync_dir(dir).unwrap();
+                plain = PlainNames { synced: listed(fs, dir), ..PlainNames::default() };
+            }
+        }
+        plain.ever.extend(listed(fs, dir));
+    }
+    plain
+}
+
 #[test]
 fn no_image_of_a_random_run_does_more_than_the_medium_may() {
     for seed in 0..150 {
@@ -179,23 +231,46 @@ fn run(command: &mut Command) -> bool {
     command.output().is_ok_and(|output| output.status.success())
 }
 
+/// The number in the environment's variable `name`.
+fn asked(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// `ESKER_T1_SCRIPTS=n` runs so many scripts on each filesystem, `ESKER_SEED=n` begins with that seed.
 #[test]
 fn real_filesystems_do_no_more_than_the_medium_may() {
+    let first = asked("ESKER_SEED").unwrap_or(0);
+    let scripts = asked("ESKER_T1_SCRIPTS").unwrap_or(6);
     for kind in ["ext4", "xfs"] {
         let Some(mounted) = Mounted::new(kind) else { continue };
         let fs = OsFs::new();
-        let mut lost = 0;
-        for seed in 0..6 {
+        let (mut bytes_lost, mut names_lost) = (0, 0);
+        for seed in first..first + scripts {
             let dir = mounted.mount_point().join(seed.to_string());
-            assert!(fs.create_dir(&dir).unwrap());
-            let plains = script(&fs, &dir, seed, 30);
+            let names_dir = mounted.mount_point().join(format!("names-{seed}"));
+            assert!(fs.create_dir(&dir).unwrap() && fs.create_dir(&names_dir).unwrap());
+            // Whose unsynced remains the other's syncs write out with theirs is another one each time.
+            let (plains, names, now) = if seed % 2 == 0 {
+                let plains = script(&fs, &dir, seed, 1 + (seed % 60) as u32);
+                let names = name_script(&fs, &names_dir, seed);
+                (plains, names, listed(&fs, &names_dir))
+            } else {
+                let names = name_script(&fs, &names_dir, seed);
+                let now = listed(&fs, &names_dir);
+                (script(&fs, &dir, seed, 1 + (seed % 60) as u32), names, now)
+            };
             mounted.cut_power();
             for (name, plain) in FILES.iter().zip(&plains) {
                 let survived = std::fs::read(dir.join(name)).unwrap();
                 assert_eq!(plain.objection(&survived), None, "{kind}, seed {seed}, {name}");
-                lost += u32::from(survived != *plain.now());
+                bytes_lost += u32::from(survived != *plain.now());
             }
+            let survived = listed(&fs, &names_dir);
+            assert_eq!(names.objection(&survived), None, "{kind}, seed {seed}: {survived:?}");
+            names_lost += u32::from(survived != now);
+            std::fs::remove_dir_all(&dir).and_then(|()| std::fs::remove_dir_all(&names_dir)).unwrap();
         }
-        assert!(lost > 0, "{kind} lost nothing: was the power cut at all?");
+        println!("{kind}: {scripts} scripts, {bytes_lost} files and {names_lost} directories lost something");
+        assert!(bytes_lost > 0 && names_lost > 0, "{kind} lost nothing: was the power cut at all?");
     }
 }
