@@ -1,6 +1,6 @@
 # Names for commands only; what they do stands in scripts/.
 
-.PHONY: help demo test check bench bench-calls-python reference install uninstall wheel clean test-planted test-long soak
+.PHONY: help demo test check bench bench-calls-python reference install uninstall wheel clean test-planted test-long soak bench-calls
 
 help:               ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/: +## +/\t/' | expand -t 14
@@ -22,9 +22,14 @@ bench-calls-python: ## nanoseconds per call of the Python package (PEERS=1: besi
 
 install:            ## library, headers, pkg-config, CMake, man pages, tool (PREFIX=/usr/local DESTDIR=)
 	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' scripts/install.sh
+bench-calls:        ## nanoseconds for one call from C (ARGS='1000000 9': entries, rounds)
+	@scripts/bench-calls.sh $(ARGS)
 
-uninstall:          ## removes what install laid down (the same PREFIX and DESTDIR)
-	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' scripts/install.sh --uninstall
+install:            ## library, headers, pkg-config, CMake, man pages, tool (PREFIX=/usr/local DESTDIR= LIBDIR=lib)
+	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' LIBDIR='$(LIBDIR)' scripts/install.sh
+
+uninstall:          ## removes what install laid down (the same PREFIX, DESTDIR and LIBDIR)
+	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' LIBDIR='$(LIBDIR)' scripts/install.sh --uninstall
 
 reference:          ## esker.h and esker.hpp to browse: target/reference/index.html
 	@scripts/reference.sh

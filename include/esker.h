@@ -192,7 +192,7 @@ typedef struct esker_merge_result esker_merge_result;
 /** A bug of Esker was caught before it could do harm; please report it. */
 #define ESKER_PANIC 17
 
-/** How a call ended: ESKER_OK or one of the other ESKER_… numbers below. */
+/** How a call ended: ESKER_OK or one of the other ESKER_… numbers above. */
 typedef int32_t esker_status;
 
 /**
@@ -425,12 +425,12 @@ esker_status esker_delete_range(const esker_db *db,
  * Merges `operand` into what `key` has, by the merge operator of the family; see "merge_operator" among its
  * options.
  *
- * @param[in]  db                the database
- * @param[in]  cf                NULL: the default column family
- * @param[in]  key, key_len      at most 8 MiB
+ * @param[in]  db                    the database
+ * @param[in]  cf                    NULL: the default column family
+ * @param[in]  key, key_len          at most 8 MiB
  * @param[in]  operand, operand_len  at most 1 GiB
- * @param[in]  options           NULL: the database's durability
- * @param[out] error             [own] NULL, or where to put the error
+ * @param[in]  options               NULL: the database's durability
+ * @param[out] error                 [own] NULL, or where to put the error
  * @return ESKER_OK, ESKER_INVALID_ARGUMENT (also if there is no operator, or it refuses this), ESKER_IO,
  *         ESKER_CLOSED, ESKER_READ_ONLY, ESKER_NO_SPACE, ESKER_POISONED, ESKER_FORKED, ESKER_UNSUPPORTED,
  *         ESKER_BUSY, ESKER_CANCELLED, ESKER_PANIC
@@ -603,11 +603,11 @@ esker_status esker_batch_put_expiring(esker_batch *batch,
 /**
  * Adds: merge `operand` into what `key` has, by the merge operator of the family. On failure nothing is added.
  *
- * @param[in]  batch             the batch
- * @param[in]  cf                NULL: the default column family
- * @param[in]  key, key_len      at most 8 MiB; copied
+ * @param[in]  batch                 the batch
+ * @param[in]  cf                    NULL: the default column family
+ * @param[in]  key, key_len          at most 8 MiB; copied
  * @param[in]  operand, operand_len  at most 1 GiB; copied
- * @param[out] error             [own] NULL, or where to put the error
+ * @param[out] error                 [own] NULL, or where to put the error
  * @return ESKER_OK, ESKER_INVALID_ARGUMENT (also if the batch would grow beyond 2 GiB), ESKER_PANIC
  *
  * Threads: one at a time for the same batch. Since: 0.1.
@@ -1200,8 +1200,8 @@ esker_status esker_write_options_set_durability(esker_write_options *options, in
  * Sets the time to live without text: what is put expires so long after its commit, unless it has an expiry of its
  * own.
  *
- * @param[in] options     the options
- * @param[in] ttl_ms      milliseconds; 0: never, whatever the family says
+ * @param[in] options  the options
+ * @param[in] ttl_ms   milliseconds; 0: never, whatever the family says
  * @return ESKER_OK, ESKER_INVALID_ARGUMENT, ESKER_PANIC
  *
  * Threads: one at a time for the same options. Since: 0.1.

@@ -12,7 +12,8 @@ mkdir -p "$work/root$PREFIX/lib/cmake/other" "$work/root$PREFIX/include"
 touch "$work/root$PREFIX/lib/libother.so.0" "$work/root$PREFIX/include/esker-other.h" "$work/root$PREFIX/lib/cmake/other/x"
 below() { (cd "$work/root$PREFIX" && find . ! -type d | sort); }
 before=$(below)
-PROFILE=${PROFILE:-release} PREFIX=$PREFIX DESTDIR="$work/root" scripts/install.sh
+export PROFILE=${PROFILE:-release} PREFIX
+DESTDIR="$work/root" scripts/install.sh | tee "$work/said"
 
 lib="$work/root$PREFIX/lib"
 export LD_LIBRARY_PATH="$lib"
@@ -58,6 +59,22 @@ FILES
 expect "the links" "libesker.so.0 libesker.so.$VERSION" "$(readlink "$lib/libesker.so") $(readlink "$lib/libesker.so.0")"
 expect "the SONAME" libesker.so.0 "$(readelf -d "$lib/libesker.so.$VERSION" | sed -n 's/.*soname: \[\(.*\)\]/\1/p')"
 expect "no template is left unfilled" "" "$(grep -rlI '@[A-Z]*@' "$work/root" || true)"
+
+# A bound that only an accident reaches: the symbols of a dependency exported, say, or the standard library in it twice.
+# within WHAT FILE MIB
+within() {
+  local bytes
+  bytes=$(sed -n "s/^$2: .* bytes, \([0-9]*\) stripped\$/\1/p" "$work/said")
+  expect "$1 is of at most $3 MiB, stripped" yes "$([ "${bytes:-0}" -gt 0 ] && [ "$bytes" -le $(($3 << 20)) ] && echo yes || echo "$bytes bytes")"
+}
+if ! command -v strip >/dev/null; then
+  echo "SKIPPED: strip is not installed: the size of the libraries is not looked at"
+elif [ "$PROFILE" = dev ]; then
+  echo "SKIPPED: the size of the libraries means nothing in a build for tests"
+else
+  within "the shared library" "libesker.so.$VERSION" 4
+  within "the static library" libesker.a 40
+fi
 
 block c >"$work/hello.c"
 cd "$work"
@@ -146,12 +163,38 @@ expect "esker(3), its program" hello "$(./manual)"
 expect "esker(3) names only what there is" "" "$(grep -oE 'esker_[a-z_]+ \(\)' "$man/man3/esker.3" | tr -d ' ()' | sort -u |
   while read -r name; do grep -q "[ *]$name(" "$work/root$PREFIX/include/esker.h" || echo "$name"; done)"
 
+# Where libraries are elsewhere: the same files, found by the same tools, in a directory that is not lib.
 cd "$ROOT"
+others=("$PREFIX/lib64" lib/of-a-machine)
+for libdir in "${others[@]}"; do
+  relative=${libdir#"$PREFIX"/}
+  DESTDIR="$work/other" LIBDIR=$libdir scripts/install.sh >/dev/null
+  expect "LIBDIR=$libdir" "$(below | grep -vxF "$before" | sed "s|^\./lib/|./$relative/|" | sort)" \
+    "$(cd "$work/other$PREFIX" && find . ! -type d | sort)"
+  cd "$work"
+  rm -rf data data-cpp out
+  if command -v pkg-config >/dev/null; then
+    export PKG_CONFIG_PATH="$work/other$PREFIX/$relative/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$work/other"
+    # shellcheck disable=SC2046
+    cc -std=c11 hello.c -o hello-other $(pkg-config --cflags --libs esker) -Wl,-rpath,"$work/other$PREFIX/$relative"
+    expect "C, from there" hello "$(LD_LIBRARY_PATH= ./hello-other)"
+  fi
+  if command -v cmake >/dev/null; then
+    cmake -S . -B out -Desker_DIR="$work/other$PREFIX/$relative/cmake/esker" >cmake.log 2>&1 && cmake --build out >>cmake.log 2>&1 ||
+      { cat cmake.log; exit 1; }
+    expect "CMake, from there" hello "$(LD_LIBRARY_PATH= out/hello-cmake)"
+  fi
+  cd "$ROOT"
+  DESTDIR="$work/other" LIBDIR=$libdir scripts/install.sh --uninstall >/dev/null
+  expect "and it goes" "" "$(find "$work/other" ! -type d)"
+done
+expect "LIBDIR elsewhere is refused" 2 "$(LIBDIR=/elsewhere DESTDIR="$work/other" scripts/install.sh >/dev/null 2>&1 || echo $?)"
+
 if [ -x "$VENV/bin/python" ] && "$VENV/bin/python" -c 'import esker' 2>/dev/null; then
   block python >"$work/hello.py"
   expect "README, Python" "" "$(cd "$work" && rm -rf data && "$VENV/bin/python" hello.py 2>&1)"
 fi
-PREFIX=$PREFIX DESTDIR="$work/root" scripts/install.sh --uninstall
+DESTDIR="$work/root" scripts/install.sh --uninstall
 expect "uninstalling leaves what was there before" "$before" "$(below)"
 expect "and no directory of its own" "" "$(cd "$work/root" && find . -type d -name 'esker' | grep -v '^./opt/esker$' || true)"
 echo "install: $passed passed, 0 failed"

@@ -100,11 +100,11 @@ pub unsafe extern "C" fn esker_batch_put_expiring(
 
 /// Adds: merge `operand` into what `key` has, by the merge operator of the family. On failure nothing is added.
 ///
-/// @param[in]  batch             the batch
-/// @param[in]  cf                NULL: the default column family
-/// @param[in]  key, key_len      at most 8 MiB; copied
+/// @param[in]  batch                 the batch
+/// @param[in]  cf                    NULL: the default column family
+/// @param[in]  key, key_len          at most 8 MiB; copied
 /// @param[in]  operand, operand_len  at most 1 GiB; copied
-/// @param[out] error             [own] NULL, or where to put the error
+/// @param[out] error                 [own] NULL, or where to put the error
 /// @return ESKER_OK, ESKER_INVALID_ARGUMENT (also if the batch would grow beyond 2 GiB), ESKER_PANIC
 ///
 /// Threads: one at a time for the same batch. Since: 0.1.

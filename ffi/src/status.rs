@@ -10,7 +10,7 @@ use std::ffi::{CStr, c_char};
 
 use engine::ErrorKind;
 
-/// How a call ended: ESKER_OK or one of the other ESKER_… numbers below.
+/// How a call ended: ESKER_OK or one of the other ESKER_… numbers above.
 pub type esker_status = i32;
 
 /// Done.

@@ -119,12 +119,12 @@ pub unsafe extern "C" fn esker_delete_range(
 /// Merges `operand` into what `key` has, by the merge operator of the family; see "merge_operator" among its
 /// options.
 ///
-/// @param[in]  db                the database
-/// @param[in]  cf                NULL: the default column family
-/// @param[in]  key, key_len      at most 8 MiB
+/// @param[in]  db                    the database
+/// @param[in]  cf                    NULL: the default column family
+/// @param[in]  key, key_len          at most 8 MiB
 /// @param[in]  operand, operand_len  at most 1 GiB
-/// @param[in]  options           NULL: the database's durability
-/// @param[out] error             [own] NULL, or where to put the error
+/// @param[in]  options               NULL: the database's durability
+/// @param[out] error                 [own] NULL, or where to put the error
 /// @return ESKER_OK, ESKER_INVALID_ARGUMENT (also if there is no operator, or it refuses this), ESKER_IO,
 ///         ESKER_CLOSED, ESKER_READ_ONLY, ESKER_NO_SPACE, ESKER_POISONED, ESKER_FORKED, ESKER_UNSUPPORTED,
 ///         ESKER_BUSY, ESKER_CANCELLED, ESKER_PANIC

@@ -127,8 +127,8 @@ pub unsafe extern "C" fn esker_write_options_set_durability(
 /// Sets the time to live without text: what is put expires so long after its commit, unless it has an expiry of its
 /// own.
 ///
-/// @param[in] options     the options
-/// @param[in] ttl_ms      milliseconds; 0: never, whatever the family says
+/// @param[in] options  the options
+/// @param[in] ttl_ms   milliseconds; 0: never, whatever the family says
 /// @return ESKER_OK, ESKER_INVALID_ARGUMENT, ESKER_PANIC
 ///
 /// Threads: one at a time for the same options. Since: 0.1.

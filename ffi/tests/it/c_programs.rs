@@ -69,6 +69,17 @@ fn dlclose_hurts_nothing() {
     support::succeed(Command::new(&program).arg(scratch.path()).arg(library().shared()));
 }
 
+/// In small: that it measures what it says, its own checks tell.
+#[test]
+fn the_benchmark_of_calls_runs() {
+    let scratch = scratch("calls");
+    let program = scratch.path().join("program");
+    Compiler::c("c99").build(&root().join("tests/bench/calls.c"), &program, library());
+    let printed = support::succeed(Command::new(&program).arg(scratch.path().join("db")).args(["250", "3"]));
+    let rows: Vec<&str> = printed.lines().filter(|line| line.starts_with("| `")).collect();
+    assert_eq!(rows.len(), 9, "{printed}");
+}
+
 #[test]
 fn every_program_is_run() {
     let mut found: Vec<String> = fs::read_dir(root().join("tests/c")).unwrap().filter_map(stem).collect();
@@ -120,12 +131,16 @@ fn valgrind_finds_nothing() {
         support::skip("valgrind is not installed");
         return;
     }
-    let scratch = scratch("valgrind");
-    let program = scratch.path().join("program");
-    Compiler::c("c99").build(&source("snapshot"), &program, library());
-    let mut valgrind = Command::new("valgrind");
-    valgrind.args(["--quiet", "--error-exitcode=99", "--leak-check=full", "--errors-for-leak-kinds=definite,indirect"]);
-    support::succeed(valgrind.arg(&program).arg(scratch.path()));
+    // What belongs to one moment, and closes in every order; one round of those under eight threads, which take turns here.
+    for (name, rounds) in [("snapshot", None), ("close", Some("1"))] {
+        let scratch = scratch("valgrind");
+        let program = scratch.path().join("program");
+        Compiler::c("c99").build(&source(name), &program, library());
+        let mut valgrind = Command::new("valgrind");
+        valgrind.args(["--quiet", "--error-exitcode=99", "--leak-check=full", "--fair-sched=yes"]);
+        valgrind.arg("--errors-for-leak-kinds=definite,indirect");
+        support::succeed(valgrind.arg(&program).arg(scratch.path()).args(rounds));
+    }
 }
 
 #[test]

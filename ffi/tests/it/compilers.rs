@@ -96,7 +96,16 @@ fn sources(dir: &str, suffix: &str) -> Vec<PathBuf> {
 
 #[test]
 fn every_program_compiles_without_a_warning() {
-    let dirs = ["tests/c", "tests/cpp", "tests/crash", "examples/c", "examples/cpp", "examples/cmake", "examples/demo"];
+    let dirs = [
+        "tests/c",
+        "tests/cpp",
+        "tests/crash",
+        "tests/bench",
+        "examples/c",
+        "examples/cpp",
+        "examples/cmake",
+        "examples/demo",
+    ];
     for dialect in dialects() {
         let found: Vec<PathBuf> = dirs.iter().flat_map(|dir| sources(dir, dialect.suffix)).collect();
         assert!(found.len() >= 4, "{found:?}");
