@@ -1,9 +1,9 @@
 # Names for commands only; what they do stands in scripts/.
 
-.PHONY: help demo test check bench bench-calls-python reference install uninstall wheel clean test-planted test-long soak bench-calls
+.PHONY: help demo test check bench bench-calls bench-calls-python reference install uninstall wheel clean test-planted test-long soak
 
 help:               ## this list
-	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/: +## +/\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/: +## +/\t/' | expand -t 20
 
 demo:               ## load real data while being killed, check it from every language, ask it questions (FILE=my.tsv: yours)
 	@scripts/demo.sh $(if $(FILE),--file '$(FILE)')
@@ -20,8 +20,6 @@ bench:              ## our own figures (ARGS='--num 1000000 fillseq readrandom')
 bench-calls-python: ## nanoseconds per call of the Python package (PEERS=1: beside plyvel, lmdb, rocksdict; ARGS='--num 1000000')
 	@PEERS='$(PEERS)' scripts/bench-calls-python.sh $(ARGS)
 
-install:            ## library, headers, pkg-config, CMake, man pages, tool (PREFIX=/usr/local DESTDIR=)
-	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' scripts/install.sh
 bench-calls:        ## nanoseconds for one call from C (ARGS='1000000 9': entries, rounds)
 	@scripts/bench-calls.sh $(ARGS)
 
