@@ -18,6 +18,7 @@ use crate::db::info_log::LogLevel;
 use crate::db::state::Shared;
 use crate::db::{compacting, flushing, obsolete, segments};
 use crate::error::{Error, ErrorKind, Result};
+use crate::util::planted::planted;
 use crate::util::sync::atomic::{AtomicBool, Ordering};
 use crate::util::sync::{Arc, Condvar, Mutex, Weak, thread};
 
@@ -227,7 +228,8 @@ impl Background {
         self.state.lock().stopping
     }
 
-    /// Ends all background work: running jobs give up or finish, threads end. Later schedules do nothing.
+    /// Ends all background work, and waits for it: running jobs give up or finish, also those that callers run; threads end. Later
+    /// schedules do nothing.
     pub fn stop(&self) {
         let threads = {
             let mut state = self.state.lock();
@@ -237,12 +239,18 @@ impl Background {
         self.work.notify_all();
         self.progress.notify_all();
         let me = thread::current().id();
+        let is_worker = threads.iter().any(|handle| handle.thread().id() == me);
         for handle in threads {
             // A worker that holds the last reference to the database closes it from its own thread.
             if handle.thread().id() != me && handle.join().is_err() {
                 // The panic was reported to the health of the database where it happened.
                 continue;
             }
+        }
+        // A compaction that its caller runs reads and removes files as ours do: the directory is not free before it has ended.
+        let mut state = self.state.lock();
+        while !state.claims.is_empty() && !is_worker && !planted("close-beside-callers") {
+            state = self.progress.wait(state);
         }
     }
 

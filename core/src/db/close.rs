@@ -1,8 +1,9 @@
 //! Closing: everything acknowledged is made durable, the directory is let go, memory is given back.
 //!
-//! In order: new calls get `Closed`; writers that wait return; running compactions give up, other jobs end; unlogged data is
-//! flushed; the log and the MANIFEST are synced with their slots; LOCK is released. Reads that are running finish on their
-//! own view. Child handles keep what they hold, not the directory: it can be opened again while they live.
+//! In order: new calls get `Closed`; writers that wait return; running compactions give up, also those that callers run, other
+//! jobs end; the log is synced with its slot, after the sync that may be running; unlogged data is flushed; the MANIFEST is
+//! synced; LOCK is released. Reads that are running finish on their own view, or are `Closed` if it needs a table that the next open
+//! has removed. Child handles keep what they hold, not the directory: it can be opened again while they live.
 
 use crate::db::flushing;
 use crate::db::info_log::LogLevel;
@@ -11,6 +12,7 @@ use crate::db::obsolete;
 use crate::db::state::Shared;
 use crate::db::switch;
 use crate::error::{Error, ErrorKind, Result};
+use crate::key::sequence::SeqNo;
 use crate::memtable::Memtable;
 use crate::table::BlockCache;
 use crate::util::sync::Arc;
@@ -44,6 +46,8 @@ fn finish(shared: &Shared) -> Result<()> {
     if shared.options.read_only {
         return Ok(());
     }
+    // Two syncs of the log at once would share one error between them.
+    let lead = shared.sync_queue.next_turn();
     // A commit that came before `Closed` is complete once this lock is ours.
     let mut commit = shared.commit.lock();
     if let Some(reason) = shared.health.poisoned() {
@@ -54,8 +58,10 @@ fn finish(shared: &Shared) -> Result<()> {
     commit.next_segment = None;
     let unlogged = shared.all_families().iter().any(|f| f.current().immutables().iter().any(|m| m.has_unlogged()));
     drop(commit);
-    let flushed = if unlogged { flushing::flush_at_close(shared) } else { Ok(()) };
-    let synced = wal.map_or(Ok(()), |wal| wal.close());
+    // Before the flush: it may make durable what was committed after the last records of the log.
+    let last = wal.as_ref().map_or(SeqNo::ZERO, |wal| wal.last_seqno());
+    let synced = wal.map_or(Ok(()), |wal| wal.close()).map(|()| lead.finish(last));
+    let flushed = if unlogged && synced.is_ok() { flushing::flush_at_close(shared) } else { Ok(()) };
     obsolete::remove_unused(shared);
     let dated = record_view_time(shared);
     let recorded = shared.manifest.lock().as_mut().map_or(Ok(()), |manifest| manifest.close());

@@ -160,11 +160,23 @@ pub fn compact_range(shared: &Shared, family: &Arc<Family>, start: Option<&[u8]>
 
 /// Runs a compaction whose tables were claimed by the caller, and lets them go.
 fn run_claimed(shared: &Shared, compaction: &Compaction) -> Result<()> {
+    let _claimed = Claimed { shared, compaction };
     let guard = PoisonOnPanic::new(&shared.health, "a compaction");
     let result = run(shared, compaction);
     guard.disarm();
-    shared.background.release(compaction);
     result
+}
+
+/// Dropped, also by a panic, it lets go of the tables: close waits for that.
+struct Claimed<'a> {
+    shared: &'a Shared,
+    compaction: &'a Compaction,
+}
+
+impl Drop for Claimed<'_> {
+    fn drop(&mut self) {
+        self.shared.background.release(self.compaction);
+    }
 }
 
 fn with_picker<T>(shared: &Shared, family: &Family, claims: &Claims, ask: impl FnOnce(&Picker<'_>) -> T) -> T {

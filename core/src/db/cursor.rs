@@ -29,7 +29,8 @@ pub fn open_cursor_over(
     let current = read::with_own(current, own);
     let bounds = bounds_of(family, options)?;
     shared.counters.iterators.bump();
-    let sources = current.sources(&bounds, view.seqno, options.fill_cache)?;
+    let sources = current.sources(&bounds, view.seqno, options.fill_cache);
+    let sources = sources.map_err(|error| shared.health.explain(error))?;
     let (order, operator) = (family.order.clone(), family.merge.clone());
     Ok(Iter::new(Arc::clone(&shared.health), order, view, bounds, sources, operator))
 }

@@ -55,6 +55,12 @@ impl Health {
         Ok(())
     }
 
+    /// What a read returns that met `error`. After a close the directory may be another open's, which removes what it does not need:
+    /// what the read misses then is no damage.
+    pub fn explain(&self, error: Error) -> Error {
+        self.check_open().err().unwrap_or(error)
+    }
+
     /// `Ok` if writes may go on.
     pub fn check_writable(&self) -> Result<()> {
         self.check_open()?;

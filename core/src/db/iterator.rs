@@ -307,6 +307,7 @@ impl Iter {
     }
 
     fn fail(&mut self, error: Error) -> Error {
+        let error = self.health.explain(error);
         self.valid = false;
         self.status = Err(error.clone());
         error

@@ -65,7 +65,8 @@ pub fn approximate_size(shared: &Shared, family: &Family, start: Option<&[u8]>, 
         return Err(Error::invalid("the range to measure ends before it starts"));
     }
     let (current, _) = view_of(shared, family, &ReadOptions::default())?;
-    approximate_size::approximate_size(current.version(), current.tables(), start, end)
+    let size = approximate_size::approximate_size(current.version(), current.tables(), start, end);
+    size.map_err(|error| shared.health.explain(error))
 }
 
 fn check_snapshot(health: &Arc<Health>, snapshot: &crate::db::snapshot::Snapshot) -> Result<()> {
@@ -85,7 +86,8 @@ pub fn get_at(
     options: &ReadOptions,
 ) -> Result<Option<Pinned>> {
     shared.counters.gets.bump();
-    let found = current.get(key, view, family.merge.as_deref(), options.fill_cache)?;
+    let found = current.get(key, view, family.merge.as_deref(), options.fill_cache);
+    let found = found.map_err(|error| shared.health.explain(error))?;
     if found.is_some() {
         shared.counters.gets_found.bump();
     }

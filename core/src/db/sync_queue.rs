@@ -5,7 +5,9 @@
 //! covered and returns with A; C waits too, is not covered, and leads the next sync. The commit lock is free all the while.
 //! No lock is held across the sync itself.
 
+use crate::error::Result;
 use crate::key::sequence::SeqNo;
+use crate::util::planted::planted;
 use crate::util::sync::{Condvar, Mutex};
 
 /// Who syncs the log, and through which number it is synced.
@@ -50,6 +52,28 @@ impl SyncQueue {
         }
     }
 
+    /// Returns when everything through `seqno` is durable: because another's sync covered it, or by `sync`, which makes durable what is
+    /// logged by then and says how far that is.
+    pub fn sync_through(&self, seqno: SeqNo, sync: impl FnOnce() -> Result<SeqNo>) -> Result<()> {
+        match self.wait_turn(seqno) {
+            Turn::Covered => Ok(()),
+            Turn::Lead(lead) => {
+                lead.finish(sync()?);
+                Ok(())
+            }
+        }
+    }
+
+    /// The right to run a sync, after the one that is running. Whoever waits meanwhile is covered by what it finishes with.
+    pub fn next_turn(&self) -> Lead<'_> {
+        let mut state = self.state.lock();
+        while state.running {
+            state = self.changed.wait(state);
+        }
+        state.running = true;
+        Lead { queue: self }
+    }
+
     /// Notes that everything through `seqno` is durable, by whatever means.
     pub fn note_synced(&self, seqno: SeqNo) {
         let mut state = self.state.lock();
@@ -72,7 +96,9 @@ impl Lead<'_> {
 impl Drop for Lead<'_> {
     fn drop(&mut self) {
         self.queue.state.lock().running = false;
-        self.queue.changed.notify_all();
+        if !planted("forget-to-wake-syncers") {
+            self.queue.changed.notify_all();
+        }
     }
 }
 

@@ -21,7 +21,6 @@ use crate::db::health::PoisonOnPanic;
 use crate::db::key_locks::{Owner, Place};
 use crate::db::read_set::ReadSet;
 use crate::db::state::{CommitState, Shared};
-use crate::db::sync_queue::Turn;
 use crate::db::{apply, dated, stall};
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::sequence::SeqNo;
@@ -185,6 +184,9 @@ fn append_and_apply(
         return Err(error);
     }
     commit.next_seqno = next;
+    if planted("publish-before-apply") {
+        shared.publish(next.saturating_prev());
+    }
     let applied = apply::apply_batch(shared, first, batch, logged);
     guard.disarm();
     if let Err(error) = applied {
@@ -230,7 +232,11 @@ fn log(shared: &Shared, commit: &mut CommitState, first: SeqNo, batch: &WriteBat
 
 /// Makes every logged commit through `seqno` durable, sharing the sync with whoever else needs one.
 pub fn sync_through(shared: &Shared, seqno: SeqNo) -> Result<()> {
-    let Turn::Lead(lead) = shared.sync_queue.wait_turn(seqno) else { return Ok(()) };
+    shared.sync_queue.sync_through(seqno, || sync_log(shared))
+}
+
+/// Syncs what is logged now; returns the last number of that. One at a time.
+fn sync_log(shared: &Shared) -> Result<SeqNo> {
     // A sync that failed before us is final: the pages it lost may look clean now, and another sync would lie.
     shared.health.check_writable()?;
     let point = match shared.commit.lock().wal.as_mut() {
@@ -243,8 +249,7 @@ pub fn sync_through(shared: &Shared, seqno: SeqNo) -> Result<()> {
     if let Some(wal) = shared.commit.lock().wal.as_mut() {
         poison_on_error(shared, wal.note_synced(through))?;
     }
-    lead.finish(covered);
-    Ok(())
+    Ok(covered)
 }
 
 fn poison_on_error<T>(shared: &Shared, result: Result<T>) -> Result<T> {
