@@ -1,6 +1,6 @@
 # Names for commands only; what they do stands in scripts/.
 
-.PHONY: help demo test check bench bench-calls bench-calls-python reference install uninstall wheel clean test-planted test-long soak
+.PHONY: help demo test check bench bench-calls bench-calls-python reference install uninstall wheel clean test-planted test-schedules test-long soak
 
 help:               ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/: +## +/\t/' | expand -t 20
@@ -40,6 +40,9 @@ clean:              ## remove everything that was built
 
 test-planted:       ## plant one bug after the other; the quick tests must catch each
 	@scripts/test-planted.sh $(PLANTED)
+
+test-schedules:     ## the small concurrent parts under every schedule, the whole engine under many (SCHEDULES=20000)
+	@$(if $(SCHEDULES),SCHEDULES='$(SCHEDULES)') scripts/test-schedules.sh
 
 test-long:          ## hours of random tests with fresh seeds; a line per family in docs/testing.md (HOURS=8 FAMILIES='crash fuzz')
 	@HOURS='$(or $(HOURS),1)' $(if $(FAMILIES),FAMILIES='$(FAMILIES)') scripts/test-long.sh

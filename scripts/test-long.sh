@@ -9,7 +9,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
 HOURS=${HOURS:-1}
-FAMILIES=${FAMILIES:-simfs model crash faults histories threads hostile fuzz kill syscalls power python calls soak}
+FAMILIES=${FAMILIES:-simfs model crash faults histories threads schedules hostile fuzz kill syscalls power python calls soak}
 SEED=${SEED:-$(date +%s)}
 # A pass that takes longer than this hangs.
 WATCHDOG=${WATCHDOG:-1800}
@@ -27,11 +27,18 @@ commit=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
 [ -z "$(git status --porcelain --untracked-files=no 2>/dev/null)" ] || commit="$commit, changed"
 broken=0
 
-# built PACKAGE: the path of its integration tests, built; of esker-units that of the engine's unit tests.
+# built PACKAGE: the path of its integration tests, built; of esker-units that of the engine's unit tests; of esker-schedules that of
+# the tests in which a scheduler decides who goes on, a build of its own.
 built() {
-  local log="$LOGS/build-$1.log" what=(-p "$1" --test it)
-  [ "$1" != esker-units ] || what=(-p esker --lib)
-  cargo test "${what[@]}" --no-run >"$log" 2>&1 || { cat "$log" >&2; return 1; }
+  local log="$LOGS/build-$1.log" what=(-p "$1" --test it) with=()
+  case $1 in
+    esker-units) what=(-p esker --lib) ;;
+    esker-schedules)
+      what=(-p esker --test schedules)
+      with=(RUSTFLAGS="--cfg shuttle" CARGO_TARGET_DIR="$TARGET/shuttle")
+      ;;
+  esac
+  env "${with[@]}" cargo test "${what[@]}" --no-run >"$log" 2>&1 || { cat "$log" >&2; return 1; }
   realpath "$(sed -nE 's/^ +Executable .*\((.*)\)$/\1/p' "$log")"
 }
 
@@ -63,9 +70,11 @@ passes() {
       rm "$log"
     else
       failed=$((failed + 1))
-      local what_runs="-p $package --test it"
-      [ "$package" != esker-units ] || what_runs="-p esker --lib"
-      echo "FAILED: ${given[*]} ESKER_SEED=$seed cargo test $what_runs -- --exact $test    (see $log)"
+      local what_runs="cargo test -p $package --test it"
+      [ "$package" != esker-units ] || what_runs="cargo test -p esker --lib"
+      [ "$package" != esker-schedules ] ||
+        what_runs="RUSTFLAGS='--cfg shuttle' CARGO_TARGET_DIR=target/shuttle cargo test -p esker --test schedules"
+      echo "FAILED: ${given[*]} ESKER_SEED=$seed $what_runs -- --exact $test    (see $log)"
     fi
     pass=$((pass + 1))
   done
@@ -200,6 +209,7 @@ for family in $FAMILIES; do
     faults) passes faults esker strikes $(tests_of esker faults 'every_|two_runs') -- RUST_BACKTRACE=0 ESKER_FAULTS=all ;;
     histories) passes histories esker histories $(tests_of esker histories 'snapshot|classic|transfers') -- RUST_BACKTRACE=0 ;;
     threads) passes threads esker "1 run" $(tests_of esker 'threads(_over_families)?' 'synced_writers|close_while') -- RUST_BACKTRACE=0 ;;
+    schedules) passes schedules esker-schedules schedules $(tests_of esker-schedules '[a-z]+' 'snapshot') -- ESKER_SCHEDULES=2000 RUST_BACKTRACE=0 ;;
     hostile) passes hostile esker "5000 input" $(tests_of esker hostile 'every_') -- ESKER_HOSTILE_ROUNDS=5000 ;;
     kill) passes kill esker-ffi kills $(tests_of esker-ffi crash 'nothing') -- ESKER_KILLS=50 ;;
     syscalls) passes syscalls esker-ffi kills $(tests_of esker-ffi syscalls 'nothing') -- ESKER_KILLS=60 ;;

@@ -44,11 +44,11 @@ export RUSTC_WORKSPACE_WRAPPER="$wrapper" RUST_BACKTRACE=0
 log="$TARGET/planted/build.log"
 cargo test -p esker --test it --no-run >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
 tests=$(realpath "$(sed -nE 's/^ +Executable .*\((.*)\)$/\1/p' "$log")")
-# Every name in the sources is in the list, and every name of the list is in the sources.
-listed=$(printf '%s\n' "${planted[@]%%:*}" | sort)
+# Every name in the sources is in the list, or in that of scripts/test-schedules.sh, and every name of the lists is in the sources.
+listed=$({ printf '%s\n' "${planted[@]%%:*}"; sed -nE 's/^  "([a-z0-9-]+):(loom|shuttle):.*/\1/p' scripts/test-schedules.sh; } | sort -u)
 there=$(grep -rhoE '[^_]planted\("[a-z0-9-]+"\)' core/src --include=*.rs --exclude=planted.rs | sed -E 's/.*"(.*)".*/\1/' | sort -u)
 if [ "$listed" != "$there" ]; then
-  echo "the list above and the bugs in core/src differ:" >&2
+  echo "the lists and the bugs in core/src differ:" >&2
   diff <(echo "$listed") <(echo "$there") >&2
   exit 1
 fi

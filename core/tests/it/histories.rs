@@ -5,7 +5,7 @@
 //! gives every read what it got. *Threaded* ones are long; each transaction appends its number to lists, so a value tells the
 //! order of its writers, and who depends on whom is a graph that must have no ring.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -16,6 +16,7 @@ use esker::{
 };
 use tempfile::TempDir;
 
+use crate::support::judge::{Appends, dependencies, has_a_ring, list, name};
 use crate::support::rng::{Rng, seed_or};
 
 type Map = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -215,24 +216,6 @@ fn interleaved_transactions_under_snapshot_isolation_do_not_and_the_judge_sees_i
     assert!(anomalies > 10, "{anomalies} anomalies");
 }
 
-/// What one committed transaction of a threaded history read (the whole list of a key), and to which keys it appended itself.
-struct Appends {
-    number: u32,
-    /// When it began and when it had committed, by a counter that all threads share.
-    began: u64,
-    ended: u64,
-    read: Vec<(usize, Vec<u32>)>,
-    appended: Vec<usize>,
-}
-
-fn list(value: &[u8]) -> Vec<u32> {
-    value.chunks_exact(4).map(|n| u32::from_le_bytes(n.try_into().unwrap())).collect()
-}
-
-fn name(key: usize) -> Vec<u8> {
-    format!("list {key}").into_bytes()
-}
-
 const LISTS: usize = 6;
 
 /// One try of a transaction that reads some lists, singly or by a scan, and appends to some.
@@ -297,70 +280,6 @@ fn run_threads(isolation: Isolation, mode: LockMode, each: u32, seed: u64) -> (V
     let committed = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
     let lists = (0..LISTS).map(|key| db.get(name(key)).unwrap().map_or(Vec::new(), |value| list(&value))).collect();
     (committed, lists)
-}
-
-/// A transaction, or a moment, by which some have ended and after which others begin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Node {
-    Of(u32),
-    At(u64),
-}
-
-/// Who must come before whom: the writer before who read it, a reader before the next writer of what it read, the writers
-/// of a list in its order, and who had ended before who had not begun.
-fn dependencies(committed: &[Appends], lists: &[Vec<u32>]) -> BTreeSet<(Node, Node)> {
-    let mut before = BTreeSet::new();
-    for one in committed {
-        before.insert((Node::Of(one.number), Node::At(one.ended)));
-        before.insert((Node::At(one.began), Node::Of(one.number)));
-    }
-    let end = committed.iter().map(|one| one.ended).max().unwrap_or(0);
-    before.extend((0..end).map(|moment| (Node::At(moment), Node::At(moment + 1))));
-    let mut edge = |from: u32, to: u32| {
-        if from != to {
-            before.insert((Node::Of(from), Node::Of(to)));
-        }
-    };
-    for list in lists {
-        list.windows(2).for_each(|pair| edge(pair[0], pair[1]));
-    }
-    for one in committed {
-        for (key, read) in &one.read {
-            assert_eq!(lists[*key].get(..read.len()), Some(&read[..]), "a read that is no prefix of its list");
-            if let Some(writer) = read.last() {
-                edge(*writer, one.number);
-            }
-            if let Some(next) = lists[*key].get(read.len()) {
-                edge(one.number, *next);
-            }
-        }
-        for key in &one.appended {
-            assert_eq!(lists[*key].iter().filter(|n| **n == one.number).count(), 1, "a lost or doubled write");
-        }
-    }
-    before
-}
-
-/// Whether something must come before itself: takes away what nothing must precede until there is no such thing.
-fn has_a_ring(before: BTreeSet<(Node, Node)>) -> bool {
-    let mut preceded: BTreeMap<Node, usize> = BTreeMap::new();
-    for (from, to) in &before {
-        preceded.entry(*from).or_default();
-        *preceded.entry(*to).or_default() += 1;
-    }
-    let mut free: Vec<Node> = preceded.iter().filter(|(_, count)| **count == 0).map(|(node, _)| *node).collect();
-    let mut taken = 0;
-    while let Some(node) = free.pop() {
-        taken += 1;
-        for (_, to) in before.range((node, Node::Of(0))..=(node, Node::At(u64::MAX))) {
-            let count = preceded.entry(*to).or_default();
-            *count -= 1;
-            if *count == 0 {
-                free.push(*to);
-            }
-        }
-    }
-    taken < preceded.len()
 }
 
 #[test]
