@@ -87,7 +87,7 @@ printed() {
   grep -oE "[0-9]+ $1\\b" "$2" | awk '{ sum += $1 } END { printf "%.0f\n", sum }'
 }
 
-folder_of() { case $1 in esker | esker-units) echo core ;; *) echo ffi ;; esac; }
+folder_of() { case $1 in esker | esker-units | esker-schedules) echo core ;; *) echo ffi ;; esac; }
 
 # The tests of module $2 of $1, without those that do not look at a seed ($3, a pattern).
 tests_of() {

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::compaction::writer::Abandoned;
+use crate::db::family::Family;
 use crate::db::info_log::LogLevel;
 use crate::db::state::Shared;
 use crate::env::filename::FileKind;
@@ -16,6 +17,7 @@ use crate::util::sync::atomic::Ordering;
 use crate::version::edit::VersionEdit;
 use crate::version::file_meta::FileMeta;
 use crate::version::manifest::{ApplyError, Manifest};
+use crate::version::version::Version;
 
 /// Memtables that an edit makes superfluous.
 pub type Flushed = Vec<(FamilyId, Arc<Memtable>)>;
@@ -100,9 +102,7 @@ pub fn apply_flush(
         let (Some(family), Some(state)) = (shared.family_on_record(id), manifest.state().families.get(&id)) else {
             continue;
         };
-        let version = Arc::clone(&state.version);
-        let gone = |memtable: &Arc<Memtable>| flushed.iter().any(|(_, m)| Arc::ptr_eq(m, memtable));
-        family.replace(|current| current.with_version(version, gone));
+        show(&family, Arc::clone(&state.version), flushed);
     }
     drop(slot);
     if !flushed.is_empty() {
@@ -114,6 +114,12 @@ pub fn apply_flush(
     note_obsolete(shared, removed.into_iter().chain(stray));
     shared.background.wake_waiters();
     Ok(())
+}
+
+/// Lets new reads of `family` see `version` in the place of the memtables `flushed`; those that have begun keep what they have.
+pub(super) fn show(family: &Family, version: Arc<Version>, flushed: &Flushed) {
+    let gone = |memtable: &Arc<Memtable>| flushed.iter().any(|(_, m)| Arc::ptr_eq(m, memtable));
+    family.replace(|current| current.with_version(version, gone));
 }
 
 /// Takes out of `edit` what it says of families that were dropped while it was made; returns the tables that were made for
@@ -147,7 +153,7 @@ fn bring_newcomers_along(manifest: &Manifest, edit: &mut VersionEdit) {
 }
 
 /// Each once: a table that was to be moved while its family was dropped comes by both ways.
-fn note_obsolete(shared: &Shared, files: impl Iterator<Item = Arc<FileMeta>>) {
+pub(super) fn note_obsolete(shared: &Shared, files: impl Iterator<Item = Arc<FileMeta>>) {
     let mut obsolete = shared.obsolete.lock();
     for file in files {
         if obsolete.iter().all(|known| known.number != file.number) {

@@ -102,6 +102,12 @@ impl KeyLocks {
         self.held.load(Ordering::Acquire)
     }
 
+    /// How many keys somebody holds or stands in line for.
+    #[cfg(all(test, loom))]
+    pub fn known_keys(&self) -> usize {
+        self.table.lock().families.values().map(HashMap::len).sum()
+    }
+
     /// How often somebody had to wait.
     pub fn waits(&self) -> u64 {
         self.waits.get()
@@ -183,7 +189,9 @@ impl KeyLocks {
     /// Lets everybody who waits look again: the database has closed.
     pub fn wake_all(&self) {
         // With the lock, so that nobody is between looking and waiting.
-        drop(self.table.lock());
+        if !planted("wake-without-the-lock") {
+            drop(self.table.lock());
+        }
         self.changed.notify_all();
     }
 
@@ -247,7 +255,9 @@ impl KeyLocks {
     fn leave_line(&self, table: &mut MutexGuard<'_, Table>, key: &FamilyKey, ticket: u64) {
         table.lock_of(key).line.retain(|other| *other != ticket);
         table.forget_if_idle(key);
-        self.changed.notify_all();
+        if !planted("forget-to-wake-the-line") {
+            self.changed.notify_all();
+        }
     }
 }
 

@@ -33,6 +33,8 @@ mod flushing;
 mod health;
 mod install;
 pub(crate) mod key_locks;
+#[cfg(all(test, loom))]
+mod models;
 mod obsolete;
 mod open;
 pub(crate) mod read;

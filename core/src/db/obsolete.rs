@@ -29,7 +29,8 @@ pub fn remove_unused(shared: &Shared) {
     let_go_of_dropped(shared);
     let unused: Vec<FileNumber> = {
         let mut obsolete = shared.obsolete.lock();
-        let (unused, held): (Vec<_>, Vec<_>) = obsolete.drain(..).partition(|file| Arc::strong_count(file) == 1);
+        let is_unused = |file: &Arc<_>| Arc::strong_count(file) == 1 || planted("remove-tables-in-use");
+        let (unused, held): (Vec<_>, Vec<_>) = obsolete.drain(..).partition(is_unused);
         *obsolete = held;
         unused.iter().map(|file| file.number).collect()
     };
@@ -61,8 +62,15 @@ fn let_go_of_dropped(shared: &Shared) {
 /// after, and then costs little.
 pub fn nothing(tables: &Arc<TableCache>) -> SuperVersion {
     static NOTHING: OnceLock<(Arc<Memtable>, Arc<Version>)> = OnceLock::new();
-    let (memtable, version) =
-        NOTHING.get_or_init(|| (Arc::new(Memtable::new(&Order::Bytewise)), Arc::new(Version::empty(Order::Bytewise))));
+    let make = || (Arc::new(Memtable::new(&Order::Bytewise)), Arc::new(Version::empty(Order::Bytewise)));
+    // A model checker runs one process after the other in its own, and none may find the atomics of another.
+    let of_this_run;
+    let (memtable, version) = if cfg!(any(loom, shuttle)) {
+        of_this_run = make();
+        &of_this_run
+    } else {
+        NOTHING.get_or_init(make)
+    };
     SuperVersion::new(Arc::clone(memtable), Vec::new(), Arc::clone(version), Arc::clone(tables))
 }
 

@@ -10,6 +10,7 @@ use std::fmt;
 use crate::db::health::Health;
 use crate::iter::resolve::View;
 use crate::key::sequence::SeqNo;
+use crate::util::planted::planted;
 use crate::util::sync::{Arc, Mutex};
 
 /// The sequence numbers that live snapshots hold, each with how many hold it.
@@ -29,8 +30,13 @@ struct Held {
 impl SnapshotList {
     /// A new snapshot of what `view` gives, which is called under the list's lock.
     pub fn take(self: &Arc<Self>, health: &Arc<Health>, view: impl FnOnce() -> View) -> Snapshot {
-        let mut held = self.held.lock();
-        let View { seqno, time_ms } = view();
+        let (mut held, View { seqno, time_ms }) = if planted("snapshot-before-its-list") {
+            let view = view();
+            (self.held.lock(), view)
+        } else {
+            let held = self.held.lock();
+            (held, view())
+        };
         let entry = held.entry(seqno).or_insert(Held { count: 0, oldest_time_ms: time_ms });
         entry.count += 1;
         entry.oldest_time_ms = entry.oldest_time_ms.min(time_ms);

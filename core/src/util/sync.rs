@@ -113,7 +113,7 @@ mod imp {
     pub use checked::atomic;
     pub use checked::{MutexGuard, RwLockReadGuard, RwLockWriteGuard};
     #[cfg(loom)]
-    pub use loom::{model, thread};
+    pub use loom::thread;
     #[cfg(shuttle)]
     pub use shuttle::thread;
 
@@ -213,3 +213,22 @@ mod imp {
 }
 
 pub use imp::*;
+
+/// Runs `body` under every schedule in which threads are interrupted at most `preemptions` times where they could have gone on
+/// (`LOOM_MAX_PREEMPTIONS=n`: that often), and prints how many there were.
+#[cfg(all(loom, test))]
+pub fn explore(name: &str, preemptions: usize, body: fn()) {
+    use machine_atomic::{AtomicU64, Ordering};
+    let schedules = Arc::new(AtomicU64::new(0));
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = model.preemption_bound.or(Some(preemptions));
+    model.max_branches = 100_000;
+    let seen = Arc::clone(&schedules);
+    model.check(move || {
+        seen.fetch_add(1, Ordering::Relaxed);
+        // On a stack of its own: that of the checker's first thread is small.
+        let run = loom::thread::Builder::new().stack_size(1 << 20).spawn(body);
+        run.expect("a thread of the model").join().expect("the model holds");
+    });
+    println!("explored {} schedules of {name}", schedules.load(Ordering::Relaxed));
+}
