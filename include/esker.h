@@ -2393,6 +2393,28 @@ esker_status esker_approximate_size(const esker_db *db,
 esker_status esker_verify(const char *path, const esker_options *options, esker_value **report, esker_error **error);
 
 /**
+ * Looks into a file of a database, a log segment, a MANIFEST or a table, or at what a database directory holds: what is
+ * in it, checked. Reads only and takes no lock, so it also works while the database is open, whose newest writes may
+ * then be missing.
+ *
+ * @param[in]  path     a C string, in the encoding of the file system
+ * @param[in]  format   "text" for people, "json" for programs; NULL: "text"
+ * @param[in]  entries  at most so many entries are shown, with their keys escaped as in C; 0: none
+ * @param[out] value    [own] what was found, to free with esker_value_free(); its "problems" say what is damaged, if
+ *                      anything is; NULL unless ESKER_OK
+ * @param[out] error    [own] NULL, or where to put the error
+ * @return ESKER_OK (whether or not something is damaged), ESKER_NOT_FOUND (with an error: no such file, or no database
+ *         in the directory), ESKER_INVALID_ARGUMENT (also for a file of another kind), ESKER_IO, ESKER_PANIC
+ *
+ * Threads: any. Since: 0.1.
+ */
+esker_status esker_inspect(const char *path,
+                           const char *format,
+                           uint64_t entries,
+                           esker_value **value,
+                           esker_error **error);
+
+/**
  * Removes a database that is not open. Its directory stays, and so does every file in it that is not the
  * database's.
  *

@@ -306,6 +306,10 @@ public:
     static std::string verify(const std::string &path, const Options &options = Options()) {
         return detail::text([&](auto v, auto e) { return esker_verify(path.c_str(), options.handle(), v, e); });
     }
+    /** What is in a file of a database, or in its directory, as text or JSON; keys of so many entries. */
+    static std::string inspect(const std::string &path, const char *format = "text", uint64_t entries = 0) {
+        return detail::text([&](auto v, auto e) { return esker_inspect(path.c_str(), format, entries, v, e); });
+    }
     /** Removes a database that is not open. */
     static void destroy(const std::string &path) {
         esker_error *error = nullptr;

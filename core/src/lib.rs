@@ -42,8 +42,8 @@ mod wal;
 
 pub use batch::{BatchEntry, BatchIter, WriteBatch};
 pub use db::{
-    ColumnFamily, Db, Environment, Executor, Iter, LogLevel, LogRecord, Packed, ReadOptions, Snapshot, StatValue,
-    Stats, StatsFormat, VerifyReport,
+    ColumnFamily, Db, Environment, Executor, InspectKind, InspectOptions, Inspection, Iter, LogLevel, LogRecord,
+    Packed, ReadOptions, Snapshot, StatValue, Stats, StatsFormat, VerifyReport,
 };
 pub use error::{Error, ErrorKind, Result};
 pub use key::family::FamilyId;

@@ -7,7 +7,7 @@
 
 use std::ffi::c_char;
 
-use engine::{Db, Error, ErrorKind, Result, StatsFormat, VerifyReport};
+use engine::{Db, Error, ErrorKind, InspectOptions, Result, StatsFormat, VerifyReport};
 
 use crate::bytes::{array, path as path_of, text};
 use crate::db::{engine, esker_db};
@@ -315,6 +315,41 @@ fn verdict(report: &VerifyReport) -> Result<String> {
         error = error.with_file(file);
     }
     Err(first.offset().into_iter().fold(error, Error::with_offset))
+}
+
+/// Looks into a file of a database, a log segment, a MANIFEST or a table, or at what a database directory holds: what is
+/// in it, checked. Reads only and takes no lock, so it also works while the database is open, whose newest writes may
+/// then be missing.
+///
+/// @param[in]  path     a C string, in the encoding of the file system
+/// @param[in]  format   "text" for people, "json" for programs; NULL: "text"
+/// @param[in]  entries  at most so many entries are shown, with their keys escaped as in C; 0: none
+/// @param[out] value    [own] what was found, to free with esker_value_free(); its "problems" say what is damaged, if
+///                      anything is; NULL unless ESKER_OK
+/// @param[out] error    [own] NULL, or where to put the error
+/// @return ESKER_OK (whether or not something is damaged), ESKER_NOT_FOUND (with an error: no such file, or no database
+///         in the directory), ESKER_INVALID_ARGUMENT (also for a file of another kind), ESKER_IO, ESKER_PANIC
+///
+/// Threads: any. Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn esker_inspect(
+    path: *const c_char,
+    format: *const c_char,
+    entries: u64,
+    value: *mut *mut esker_value,
+    error: *mut *mut esker_error,
+) -> esker_status {
+    let format = if format.is_null() { c"text".as_ptr() } else { format };
+    // SAFETY: conventions 6 to 9.
+    let (error, value, path, format) =
+        unsafe { (ErrorOut::new(error), Out::new(value), self::path_of(path), text(format, "format")) };
+    boundary("esker_inspect", error, || {
+        let mut value = value.required("value")?;
+        let format = StatsFormat::parse(format?)?;
+        let found = Db::inspect(path?, &InspectOptions { entries, ..InspectOptions::default() })?;
+        value.give(esker_value::text(found.render(format)?));
+        Ok(ESKER_OK)
+    })
 }
 
 /// Removes a database that is not open. Its directory stays, and so does every file in it that is not the

@@ -120,6 +120,20 @@ int main(int argc, char **argv) {
     CHECK(xtest_contains(text, "table"));
     esker_value_free(text);
 
+    PHASE("files and directories are looked into, damaged or not");
+    CHECK_OK(esker_inspect(path, NULL, 0, &text, &error));
+    CHECK(xtest_contains(text, "IDENTITY") && xtest_contains(text, "default"));
+    esker_value_free(text);
+    damage(path, "CURRENT");
+    CHECK_OK(esker_inspect(path, "json", 10, &text, &error));
+    CHECK(xtest_contains(text, "\"problems\":[{\"message\":\"CURRENT does not name a MANIFEST\""));
+    esker_value_free(text);
+    damage(path, "CURRENT");
+    CHECK_STATUS(ESKER_INVALID_ARGUMENT, esker_inspect(xtest_path(path, "IDENTITY"), "json", 0, &text, &error));
+    CHECK_STATUS(ESKER_INVALID_ARGUMENT, esker_inspect(path, "prometheus", 0, &text, &error));
+    CHECK_STATUS(ESKER_NOT_FOUND, esker_inspect(xtest_path(path, "none.wal"), NULL, 0, &text, &error));
+    CHECK(text == NULL);
+
     PHASE("a flipped bit is found, and the error says where");
     db = xtest_open(path);
     CHECK_OK(esker_close(db, &error));

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use esker::{Environment, FamilyOptions, Options, StatValue, StatsFormat};
+use esker::{Environment, FamilyOptions, InspectOptions, Options, StatValue, StatsFormat};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
@@ -42,6 +42,14 @@ pub fn verify(py: Python<'_>, path: PathBuf) -> PyResult<Bound<'_, PyDict>> {
     dict.set_item("bytes", report.bytes)?;
     dict.set_item("problems", report.problems.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     Ok(dict)
+}
+
+/// Looks into a file of a database, or at what its directory holds.
+#[pyfunction]
+#[pyo3(signature = (path, *, entries = 0))]
+pub fn inspect(py: Python<'_>, path: PathBuf, entries: u64) -> PyResult<Bound<'_, PyDict>> {
+    let found = detached(py, || esker::Db::inspect(path, &InspectOptions { entries, ..InspectOptions::default() }))?;
+    row_dict(py, found.entries())
 }
 
 /// Removes the files of the database in `path`.

@@ -36,7 +36,7 @@ mod _esker {
     #[pymodule_export]
     use buffer::Value;
     #[pymodule_export]
-    use db::{Db, destroy, open, option_names, verify};
+    use db::{Db, destroy, inspect, open, option_names, verify};
     #[pymodule_export]
     use family::ColumnFamily;
     #[pymodule_export]

@@ -43,6 +43,7 @@ def test_reading_and_writing(path: Path) -> None:
         with pytest.raises(esker.ClosedError):
             await db.get(b"a")
         assert (await aio.verify(path))["ok"]
+        assert (await aio.inspect(path))["kind"] == "directory"
         await aio.destroy(path)
 
     run(main())

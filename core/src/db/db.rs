@@ -9,6 +9,7 @@ use crate::batch::WriteBatch;
 use crate::db::column_family::ColumnFamily;
 use crate::db::environment::Environment;
 use crate::db::info_log::LogRecord;
+use crate::db::inspect::{InspectOptions, Inspection};
 use crate::db::iterator::Iter;
 use crate::db::read_options::ReadOptions;
 use crate::db::snapshot::Snapshot;
@@ -16,7 +17,9 @@ use crate::db::state::Shared;
 use crate::db::stats::Stats;
 use crate::db::verify::VerifyReport;
 use crate::db::write::CommitRequest;
-use crate::db::{checkpoint, close, compacting, cursor, destroy, families, flushing, open, read, stats, verify, write};
+use crate::db::{
+    checkpoint, close, compacting, cursor, destroy, families, flushing, inspect, open, read, stats, verify, write,
+};
 use crate::error::{Error, Result};
 use crate::key::family::FamilyId;
 use crate::options::{FamilyOptions, Options, WriteOptions};
@@ -400,6 +403,12 @@ impl Db {
     /// The same for a database with comparators, which the options have to know as for an open. Nothing else in them matters.
     pub fn verify_with(path: impl AsRef<Path>, options: &Options) -> Result<VerifyReport> {
         verify::verify(&Environment::system(), path.as_ref(), options)
+    }
+
+    /// Looks into a file of a database, or at what its directory holds, open or not; writes nothing, takes no lock. Damage is in
+    /// what is returned, behind all that stands before it; an error means that there was nothing to look into.
+    pub fn inspect(path: impl AsRef<Path>, options: &InspectOptions) -> Result<Inspection> {
+        inspect::inspect(&*Environment::system().fs, path.as_ref(), options)
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {

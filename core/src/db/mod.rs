@@ -8,6 +8,7 @@ pub mod column_family;
 pub mod db;
 pub mod environment;
 pub mod info_log;
+pub mod inspect;
 pub mod iterator;
 #[cfg(test)]
 mod iterator_tests;
@@ -31,6 +32,10 @@ mod families;
 pub(crate) mod family;
 mod flushing;
 mod health;
+mod inspect_directory;
+mod inspect_manifest;
+mod inspect_table;
+mod inspect_wal;
 mod install;
 pub(crate) mod key_locks;
 #[cfg(all(test, loom))]
@@ -51,6 +56,7 @@ pub use column_family::ColumnFamily;
 pub use db::Db;
 pub use environment::{Environment, Executor};
 pub use info_log::{LogLevel, LogRecord};
+pub use inspect::{InspectKind, InspectOptions, Inspection};
 pub use iterator::Iter;
 pub use packed::Packed;
 pub use read_options::ReadOptions;

@@ -1,5 +1,6 @@
 //! [`Stats`]: numbers about the database at one moment, for people, programs and Prometheus from one list of entries.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use crate::db::background::Task;
@@ -42,8 +43,11 @@ pub enum StatValue {
     /// A word or sentence.
     Text(String),
     /// Rows of named values.
-    List(Vec<Vec<(&'static str, StatValue)>>),
+    List(Vec<Row>),
 }
+
+/// Named values in a fixed order.
+pub type Row = Vec<(&'static str, StatValue)>;
 
 /// Numbers about a database at one moment.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,23 +81,10 @@ impl Stats {
     /// All of it as text in `format`.
     pub fn render(&self, format: StatsFormat) -> String {
         match format {
-            StatsFormat::Text => self.as_text(),
+            StatsFormat::Text => text_lines(&self.entries),
             StatsFormat::Json => format!("{}\n", json_object(&self.entries)),
             StatsFormat::Prometheus => self.as_prometheus(),
         }
-    }
-
-    fn as_text(&self) -> String {
-        let mut out = String::new();
-        for (name, value) in &self.entries {
-            // Writing to a String cannot fail.
-            let _written = match value {
-                StatValue::Number(n) => writeln!(out, "{name:<32} {n}"),
-                StatValue::Text(text) => writeln!(out, "{name:<32} {text}"),
-                StatValue::List(rows) => writeln!(out, "{name}\n{}", text_rows(rows).trim_end()),
-            };
-        }
-        out
     }
 
     fn as_prometheus(&self) -> String {
@@ -117,7 +108,7 @@ fn prometheus_type(name: &str) -> &'static str {
 }
 
 /// Rows become one series per column, named and labelled after the first: `esker_level_tables{level="0"}`.
-fn prometheus_rows(out: &mut String, rows: &[Vec<(&'static str, StatValue)>]) {
+fn prometheus_rows(out: &mut String, rows: &[Row]) {
     let Some([(of, _), columns @ ..]) = rows.first().map(Vec::as_slice) else { return };
     for (column, (name, _)) in columns.iter().enumerate() {
         let _written = writeln!(out, "# TYPE esker_{of}_{name} gauge");
@@ -140,22 +131,51 @@ fn prometheus_label(value: &StatValue) -> String {
     }
 }
 
-fn text_rows(rows: &[Vec<(&'static str, StatValue)>]) -> String {
+/// Aligned lines for people; rows of rows stand below theirs, further in.
+pub fn text_lines(entries: &[(&'static str, StatValue)]) -> String {
     let mut out = String::new();
-    for row in rows {
-        for (name, value) in row {
-            let _written = match value {
-                StatValue::Number(n) => write!(out, "  {name} {n:<12}"),
-                StatValue::Text(text) => write!(out, "  {name} {text}"),
-                StatValue::List(_) => Ok(()),
-            };
-        }
-        out.push('\n');
+    for (name, value) in entries {
+        // Writing to a String cannot fail.
+        let _written = match value {
+            StatValue::Number(n) => writeln!(out, "{name:<32} {n}"),
+            StatValue::Text(text) => writeln!(out, "{name:<32} {}", printable(text)),
+            StatValue::List(rows) => writeln!(out, "{name}\n{}", text_rows(rows, 2).trim_end()),
+        };
     }
     out
 }
 
-fn json_object(entries: &[(&'static str, StatValue)]) -> String {
+fn text_rows(rows: &[Row], indent: usize) -> String {
+    let mut out = String::new();
+    for row in rows {
+        let mut line = " ".repeat(indent);
+        for (name, value) in row {
+            let _written = match value {
+                StatValue::Number(n) => write!(line, "{name} {n:<12}  "),
+                StatValue::Text(text) => write!(line, "{name} {}  ", printable(text)),
+                StatValue::List(_) => Ok(()),
+            };
+        }
+        out.extend([line.trim_end(), "\n"]);
+        for (name, value) in row {
+            if let StatValue::List(rows) = value {
+                let _written = write!(out, "{}{name}\n{}", " ".repeat(indent + 2), text_rows(rows, indent + 4));
+            }
+        }
+    }
+    out
+}
+
+/// Without what would end the line or move the cursor: names of families are any text.
+fn printable(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
+}
+
+/// One JSON object.
+pub fn json_object(entries: &[(&'static str, StatValue)]) -> String {
     let fields: Vec<String> = entries.iter().map(|(name, value)| format!("\"{name}\":{}", json_value(value))).collect();
     format!("{{{}}}", fields.join(","))
 }
@@ -285,7 +305,7 @@ fn activity(shared: &Shared) -> Vec<(&'static str, StatValue)> {
 }
 
 /// One row per family.
-fn families(shared: &Shared) -> Vec<Vec<(&'static str, StatValue)>> {
+fn families(shared: &Shared) -> Vec<Row> {
     let row = |family: &Arc<Family>| {
         let current = family.current();
         let immutable: usize = current.immutables().iter().map(|memtable| memtable.approximate_bytes()).sum();
@@ -301,7 +321,7 @@ fn families(shared: &Shared) -> Vec<Vec<(&'static str, StatValue)>> {
 }
 
 /// One row per level, over all families.
-fn levels(shared: &Shared) -> Vec<Vec<(&'static str, StatValue)>> {
+fn levels(shared: &Shared) -> Vec<Row> {
     let families: Vec<_> = shared.all_families().iter().map(|family| family.current()).collect();
     let row = |level: Level| {
         let files = || families.iter().flat_map(|family| family.version().level(level));

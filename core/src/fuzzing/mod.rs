@@ -8,6 +8,7 @@
 mod batch;
 mod directory;
 mod golden;
+mod inspect;
 mod manifest;
 mod merge;
 mod options;

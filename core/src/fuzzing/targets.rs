@@ -1,6 +1,6 @@
 //! The list of targets, for the fuzz programs and for the test that replays their corpora.
 
-use crate::fuzzing::{batch, directory, manifest, merge, options, pieces, table, wal};
+use crate::fuzzing::{batch, directory, inspect, manifest, merge, options, pieces, table, wal};
 
 /// One reader of bytes.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +30,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "table", check: table::check, seeds: table::seeds },
     Target { name: "options", check: options::check, seeds: options::seeds },
     Target { name: "merge", check: merge::check, seeds: merge::seeds },
+    Target { name: "inspect", check: inspect::check, seeds: inspect::seeds },
     Target { name: "directory", check: directory::check, seeds: directory::seeds },
 ];
 

@@ -76,6 +76,11 @@ impl Filter {
         ((((hash >> 32) * self.lines.len() as u64) >> 32) as usize, hash as u32)
     }
 
+    /// How many bits a key sets, and in how many lines they may be.
+    pub fn probes_and_lines(&self) -> (u8, usize) {
+        (self.probes, self.lines.len())
+    }
+
     /// Bytes of memory it takes.
     pub fn memory(&self) -> usize {
         self.lines.capacity() * LINE_LEN

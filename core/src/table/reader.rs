@@ -222,7 +222,8 @@ impl Table {
     }
 }
 
-fn read_footer(file: &dyn File, file_size: u64) -> Result<Footer> {
+/// Reads the footer of a table of `file_size` bytes.
+pub fn read_footer(file: &dyn File, file_size: u64) -> Result<Footer> {
     let len = file_size.min(FOOTER_LEN as u64);
     let mut tail = vec![0; len as usize];
     read_exact_at(file, &mut tail, file_size - len)?;
@@ -230,7 +231,7 @@ fn read_footer(file: &dyn File, file_size: u64) -> Result<Footer> {
 }
 
 /// Reads and unpacks a block. The handle lies within the file: the footer's and the index's checks saw to that.
-pub(super) fn read_contents(
+pub fn read_contents(
     file: &dyn File,
     handle: BlockHandle,
     table_id: u64,

@@ -33,18 +33,29 @@ pub fn encode(tombstones: &FragmentedTombstones, out: &mut Vec<u8>) {
 
 /// Reads the block. The error lacks the file.
 pub fn decode(order: &Order, bytes: &[u8]) -> Result<FragmentedTombstones> {
-    let mut reader = Reader::new(bytes);
     let mut tombstones = FragmentedTombstones::empty(order);
+    visit(bytes, &mut |start, end, seqnos| {
+        tombstones.push(start, end, seqnos).map_err(|error| match error.kind() {
+            ErrorKind::InvalidArgument => error.with_kind(ErrorKind::Corruption).context("range-tombstone block"),
+            _ => error,
+        })
+    })?;
+    Ok(tombstones)
+}
+
+/// What is done with a fragment: its start, its end and its numbers.
+type Visit<'a> = dyn FnMut(&[u8], &[u8], &[SeqNo]) -> Result<()> + 'a;
+
+/// Gives `fragment` each fragment as it stands there: whether they are in order is not looked at. The error lacks the file.
+pub fn visit(bytes: &[u8], fragment: &mut Visit<'_>) -> Result<()> {
+    let mut reader = Reader::new(bytes);
     let mut seqnos = Vec::new();
     let damaged = || Error::new(ErrorKind::Corruption, "range-tombstone block does not decode");
     for _ in 0..reader.u32().ok_or_else(damaged)? {
         let (start, end) = read_fragment(&mut reader, &mut seqnos).ok_or_else(damaged)?;
-        tombstones.push(start, end, &seqnos).map_err(|error| match error.kind() {
-            ErrorKind::InvalidArgument => error.with_kind(ErrorKind::Corruption).context("range-tombstone block"),
-            _ => error,
-        })?;
+        fragment(start, end, &seqnos)?;
     }
-    if reader.is_empty() { Ok(tombstones) } else { Err(damaged()) }
+    if reader.is_empty() { Ok(()) } else { Err(damaged()) }
 }
 
 fn read_fragment<'a>(reader: &mut Reader<'a>, seqnos: &mut Vec<SeqNo>) -> Option<(&'a [u8], &'a [u8])> {

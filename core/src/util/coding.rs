@@ -62,6 +62,11 @@ impl<'a> Reader<'a> {
         Some(taken)
     }
 
+    /// The next `N` bytes.
+    pub fn array<const N: usize>(&mut self) -> Option<&'a [u8; N]> {
+        self.bytes(N)?.first_chunk()
+    }
+
     /// One byte.
     pub fn u8(&mut self) -> Option<u8> {
         Some(self.bytes(1)?[0])

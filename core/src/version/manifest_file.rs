@@ -15,7 +15,7 @@ use std::path::Path;
 
 use crate::env::filename::{FileKind, FileNumber};
 use crate::env::fs::{File, FileSystem, OpenMode};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::record::{
     Decoded, FileSource, Place, RecordHeader, RecordSource, SLOT_SECTOR_LEN, encode_record, encode_slot, file_identity,
     read_record, record_len,
@@ -71,11 +71,26 @@ pub fn header_uuid(head: &[u8]) -> Option<u128> {
 
 /// Checks that `bytes` start with the header of MANIFEST `number` of the database `uuid`. `Format` if a newer version wrote it.
 pub fn check_header(bytes: &[u8], uuid: u128, number: FileNumber) -> Result<()> {
-    let damaged = |what: &str| Error::new(crate::error::ErrorKind::Corruption, format!("MANIFEST header: {what}"));
+    let (found_uuid, found_number) = read_header(bytes)?;
+    if found_uuid != uuid {
+        return Err(damaged("it belongs to another database"));
+    }
+    if found_number != number {
+        return Err(damaged("it was written under another number"));
+    }
+    Ok(())
+}
+
+fn damaged(what: &str) -> Error {
+    Error::new(ErrorKind::Corruption, format!("MANIFEST header: {what}"))
+}
+
+/// The database and the number of the MANIFEST that `bytes` start. The error lacks the file.
+pub fn read_header(bytes: &[u8]) -> Result<(u128, FileNumber)> {
     let head = bytes.get(..HEADER_LEN).ok_or_else(|| damaged("file is too short"))?;
     let mut reader = Reader::new(head);
-    let mut fields = || Some((reader.bytes(8)?, reader.u32()?, reader.bytes(16)?, reader.u64()?, reader.u32()?));
-    let (magic, format_version, id, own, check) = fields().ok_or_else(|| damaged("file is too short"))?;
+    let mut fields = || Some((reader.bytes(8)?, reader.u32()?, reader.array()?, reader.u64()?, reader.u32()?));
+    let (magic, format_version, uuid, number, check) = fields().ok_or_else(|| damaged("file is too short"))?;
     if magic != MAGIC {
         return Err(damaged("not the magic number"));
     }
@@ -83,13 +98,7 @@ pub fn check_header(bytes: &[u8], uuid: u128, number: FileNumber) -> Result<()> 
         return Err(damaged("checksum does not match"));
     }
     check_format(format_version)?;
-    if id != uuid.to_le_bytes() {
-        return Err(damaged("it belongs to another database"));
-    }
-    if own != number.get() {
-        return Err(damaged("it was written under another number"));
-    }
-    Ok(())
+    Ok((u128::from_le_bytes(*uuid), FileNumber::new(number)))
 }
 
 /// An open MANIFEST that edits can be added to.

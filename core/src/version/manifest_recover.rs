@@ -176,7 +176,7 @@ pub fn scan(fs: &dyn FileSystem, dir: &Path, number: FileNumber, uuid: u128, ord
     let slot = decode_slot(source.window(SLOT_OFFSET, SLOT_LEN)?, Place { identity, offset: SLOT_OFFSET });
     let mut scanner = Scanner { source, identity, path: &path, orders };
     let (builder, progress, why) = scanner.records()?;
-    let tail_bytes = scanner.check_tail(progress.end, slot, why)?;
+    let tail_bytes = check_tail(&mut scanner.source, &path, identity, progress.end, slot, why)?;
     builder.check_orders()?;
     let state = builder.finish().map_err(|error| damaged(&path, RECORDS_OFFSET, error))?;
     Ok(Scan { state, progress, slot, tail_bytes })
@@ -214,24 +214,31 @@ impl Scanner<'_> {
             builder.apply(&edit, self.orders).map_err(|error| damaged(self.path, offset, error))?;
         }
     }
-
-    /// What stands beyond the last whole record: nothing, or a tail that nothing vouches for, whose length it returns.
-    fn check_tail(&mut self, end: u64, slot: Option<u64>, why: &str) -> Result<u64> {
-        if let Some(synced) = slot.filter(|&synced| synced > end) {
-            let message = format!("MANIFEST was synced through byte {synced}, but is damaged here: {why}");
-            return Err(Error::corruption(self.path, end, message));
-        }
-        let mut search = Search::new(self.identity, end);
-        if let Some(found) = search.next(&mut self.source)? {
-            let message = format!("MANIFEST is damaged here ({why}), and goes on at byte {}", found.offset);
-            return Err(Error::corruption(self.path, end, message));
-        }
-        Ok(search.used_end().saturating_sub(end))
-    }
 }
 
-/// The edit in the record that comes after `before` others.
-fn decode(record: &Record<'_>, before: u64) -> Result<VersionEdit> {
+/// What stands beyond the last whole record, at `end`: nothing, or a tail that nothing vouches for, whose length it returns.
+pub fn check_tail(
+    source: &mut FileSource,
+    path: &Path,
+    identity: u64,
+    end: u64,
+    slot: Option<u64>,
+    why: &str,
+) -> Result<u64> {
+    if let Some(synced) = slot.filter(|&synced| synced > end) {
+        let message = format!("MANIFEST was synced through byte {synced}, but is damaged here: {why}");
+        return Err(Error::corruption(path, end, message));
+    }
+    let mut search = Search::new(identity, end);
+    if let Some(found) = search.next(source)? {
+        let message = format!("MANIFEST is damaged here ({why}), and goes on at byte {}", found.offset);
+        return Err(Error::corruption(path, end, message));
+    }
+    Ok(search.used_end().saturating_sub(end))
+}
+
+/// The edit in the record that comes after `before` others. The error lacks file and offset.
+pub fn decode(record: &Record<'_>, before: u64) -> Result<VersionEdit> {
     let damaged = |message: String| Err(Error::new(ErrorKind::Corruption, message));
     let expected = if before == 0 { RECORD_SNAPSHOT } else { RECORD_EDIT };
     if record.header.record_type != expected {

@@ -29,7 +29,8 @@ pub const TYPE_LINK: u8 = 1;
 /// Record type: a write batch.
 pub const TYPE_BATCH: u8 = 2;
 
-const MAGIC: [u8; 8] = *b"ESKERWAL";
+/// The first eight bytes of every segment.
+pub const SEGMENT_MAGIC: [u8; 8] = *b"ESKERWAL";
 
 /// Where a log continues from: what the first record of a segment says about the segment before it.
 ///
@@ -78,7 +79,7 @@ impl Link {
 /// The header sector of segment `number` of the database `uuid`.
 pub fn encode_segment_header(uuid: u128, number: FileNumber) -> [u8; HEADER_SECTOR_LEN] {
     let mut out = [0; HEADER_SECTOR_LEN];
-    out[0..8].copy_from_slice(&MAGIC);
+    out[0..8].copy_from_slice(&SEGMENT_MAGIC);
     out[8..12].copy_from_slice(&SEGMENT_FORMAT_VERSION.to_le_bytes());
     out[16..32].copy_from_slice(&uuid.to_le_bytes());
     out[32..40].copy_from_slice(&number.get().to_le_bytes());
@@ -88,20 +89,33 @@ pub fn encode_segment_header(uuid: u128, number: FileNumber) -> [u8; HEADER_SECT
 }
 
 /// Whether `sector` is the header of segment `number` of the database `uuid`; if not, why.
+pub fn check_segment_header(sector: &[u8], uuid: u128, number: FileNumber) -> Result<(), (ErrorKind, String)> {
+    let (found_uuid, found_number) = read_segment_header(sector)?;
+    if found_uuid != uuid {
+        return Err((ErrorKind::Corruption, "WAL segment belongs to another database".to_owned()));
+    }
+    if found_number != number {
+        let why = format!("this is WAL segment {} under another name", found_number.get());
+        return Err((ErrorKind::Corruption, why));
+    }
+    Ok(())
+}
+
+/// The database and the number of the segment whose header `sector` is; if it is none, why.
 ///
 /// The checksum stands at the same place in every version and is looked at before the version, so that a flipped bit there is
 /// damage and not a message from the future.
-pub fn check_segment_header(sector: &[u8], uuid: u128, number: FileNumber) -> Result<(), (ErrorKind, String)> {
+pub fn read_segment_header(sector: &[u8]) -> Result<(u128, FileNumber), (ErrorKind, String)> {
     let damaged = |why: &str| (ErrorKind::Corruption, why.to_owned());
     let Some(sector) = sector.first_chunk::<HEADER_SECTOR_LEN>() else {
         return Err(damaged("WAL segment ends within its header"));
     };
     let mut reader = Reader::new(sector);
-    let fields = (reader.bytes(8), reader.u32(), reader.u32(), reader.bytes(16), reader.u64());
-    let (Some(magic), Some(version), Some(checksum), Some(found_uuid), Some(found_number)) = fields else {
+    let fields = (reader.bytes(8), reader.u32(), reader.u32(), reader.array(), reader.u64());
+    let (Some(magic), Some(version), Some(checksum), Some(uuid), Some(number)) = fields else {
         return Err(damaged("WAL segment ends within its header"));
     };
-    if magic != MAGIC {
+    if magic != SEGMENT_MAGIC {
         return Err(damaged("this is not a WAL segment"));
     }
     if checksum != header_checksum(sector) {
@@ -111,13 +125,7 @@ pub fn check_segment_header(sector: &[u8], uuid: u128, number: FileNumber) -> Re
         let why = format!("WAL segment has format {version}, this version knows {SEGMENT_FORMAT_VERSION}");
         return Err((ErrorKind::Format, why));
     }
-    if found_uuid != uuid.to_le_bytes() {
-        return Err(damaged("WAL segment belongs to another database"));
-    }
-    if found_number != number.get() {
-        return Err(damaged(&format!("this is WAL segment {found_number} under another name")));
-    }
-    Ok(())
+    Ok((u128::from_le_bytes(*uuid), FileNumber::new(number)))
 }
 
 fn header_checksum(sector: &[u8; HEADER_SECTOR_LEN]) -> u32 {

@@ -18,10 +18,13 @@ mod writer;
 #[cfg(test)]
 mod writer_tests;
 
-pub use format::Link;
 #[cfg(feature = "fuzzing")]
-pub use format::{HEADER_SECTOR_LEN, encode_segment_header};
-pub use replay::{LoggedBatch, ReplayInput, replay};
+pub use format::encode_segment_header;
+pub use format::{
+    FIRST_RECORD, HEADER_SECTOR_LEN, Link, SEGMENT_FORMAT_VERSION, SEGMENT_MAGIC, SLOT_OFFSET, TYPE_BATCH,
+    read_segment_header,
+};
+pub use replay::{LoggedBatch, MAX_SEGMENT_LEN, ReplayInput, replay};
 pub use segment::{PreparedSegment, prepare_segment};
 pub use sync_point::SyncPoint;
 pub use writer::{AppendError, WalWriter};

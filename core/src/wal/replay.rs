@@ -33,7 +33,7 @@ use crate::wal::format::{FIRST_RECORD, HEADER_SECTOR_LEN, Link, SLOT_OFFSET, TYP
 
 /// No segment is longer: the nominal size is at most 1 GiB, and a batch of its own at most 2 GiB. A longer file is not worth
 /// reading through, however many holes it has.
-const MAX_SEGMENT_LEN: u64 = 4 << 30;
+pub const MAX_SEGMENT_LEN: u64 = 4 << 30;
 
 /// What MANIFEST knows about the log.
 #[derive(Clone, Copy, Debug)]

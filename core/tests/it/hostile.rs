@@ -18,7 +18,7 @@ use crate::support::rng::{Rng, number, seed_or};
 fn quick_rounds(target: &Target) -> u64 {
     match target.name {
         "directory" => 500,
-        "table" | "wal" | "manifest" => 1_000,
+        "table" | "wal" | "manifest" | "inspect" => 1_000,
         _ => 6_000,
     }
 }
@@ -155,5 +155,6 @@ macro_rules! one_test_per_target {
 }
 
 one_test_per_target! {
-    batch record wal edit manifest footer framed_block block properties filter tombstones table options merge directory
+    batch record wal edit manifest footer framed_block block properties filter tombstones table options merge inspect
+    directory
 }

@@ -13,6 +13,7 @@ mod faults;
 mod features;
 mod histories;
 mod hostile;
+mod inspect;
 mod key_locks;
 mod log_records;
 mod merge_operators;

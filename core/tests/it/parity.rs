@@ -44,6 +44,7 @@ const ROWS: &[Row] = &[
     ("Db::create_family", "esker_cf_create", "Db.column_family"), ("Db::family", "esker_cf_open", "Db.column_family"),
     ("Db::drop_family", "esker_cf_drop", "Db.drop_column_family"), ("Db::families", "esker_cf_list", "Db.column_families"),
     ("Db::destroy", "esker_destroy", "destroy"), ("Db::verify", "esker_verify", "verify"),
+    ("Db::inspect", "esker_inspect", "inspect"),
     ("Db::verify_with", "esker_verify", "(comparators cannot be made in Python)"),
     ("Db::begin", "esker_txn_begin", "Db.transaction"),
     ("Db::transact", "(a loop over esker_txn_begin; esker.hpp has it)", "Db.transact"),

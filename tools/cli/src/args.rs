@@ -12,7 +12,7 @@ const AFTER_HELP: &str = "\
 Keys and values are bytes. Output shows them as text, with \\\\ \\t \\n \\r and \\xHH for what is not; --escaped reads the
 same in arguments, and --hex, --base64 and --utf8 write them as other programs do.
 
-Exit codes: 0 done · 1 key not found, or verify found damage · 2 wrong arguments · 3 it failed";
+Exit codes: 0 done · 1 key not found, or verify or inspect found damage · 2 wrong arguments · 3 it failed";
 
 /// Look into, fill and check an Esker database.
 #[derive(Debug, Parser)]
@@ -46,6 +46,8 @@ pub enum Command {
     Stats(Stats),
     /// Reads and checks every file; writes nothing.
     Verify(Verify),
+    /// Shows what is in a log segment, a MANIFEST or a table, or what a directory holds; the database may be open.
+    Inspect(Inspect),
     /// Merges the tables of a range down to its lowest level.
     Compact(Compact),
     /// Makes a second database of what the first holds now, which shares its tables where the filesystem can.
@@ -344,6 +346,37 @@ pub struct Stats {
 pub struct Verify {
     /// The database directory.
     pub directory: PathBuf,
+}
+
+/// What a file is taken for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum InspectAs {
+    /// A segment of the log.
+    Wal,
+    /// A MANIFEST.
+    Manifest,
+    /// A table.
+    Table,
+}
+
+#[derive(Debug, Args)]
+pub struct Inspect {
+    /// The file, or the database directory.
+    pub path: PathBuf,
+    /// What the file is taken for, whatever its bytes and its name say.
+    #[arg(long = "as", value_enum, value_name = "KIND")]
+    pub kind: Option<InspectAs>,
+    /// Prints one JSON object.
+    #[arg(long)]
+    pub json: bool,
+    /// Shows entries too, below the records or blocks that they are in.
+    #[arg(long)]
+    pub entries: bool,
+    /// At most this many rows, and as many entries; the others are read, checked and counted.
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    pub limit: u64,
+    #[command(flatten)]
+    pub encoded: Encoded,
 }
 
 #[derive(Debug, Args)]

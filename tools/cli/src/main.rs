@@ -52,6 +52,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         Command::Dump(dump) => dump::dump(dump, options),
         Command::Stats(stats) => inspect::stats(stats, options),
         Command::Verify(verify) => inspect::verify(verify),
+        Command::Inspect(inspect) => inspect::inspect(inspect),
         Command::Compact(compact) => write::compact(compact, options),
         Command::Checkpoint(checkpoint) => write::checkpoint(checkpoint, options),
         Command::Options => inspect::list_options(),

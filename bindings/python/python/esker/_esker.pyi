@@ -32,6 +32,7 @@ __all__ = [
     "Value",
     "__version__",
     "destroy",
+    "inspect",
     "open",
     "option_names",
     "verify",
@@ -103,6 +104,15 @@ def verify(path: str | PathLike[str]) -> _Report:
     >>> db.close()
     >>> esker.verify(db.path)["problems"]
     []
+    """
+
+def inspect(path: str | PathLike[str], *, entries: int = 0) -> dict[str, Any]:
+    """What is in a file of a database (a log segment, a MANIFEST, a table), or in its directory; up to so many entries
+    with their keys. Changes nothing and takes no lock: the database may be open. What is damaged stands in "problems",
+    behind all that was read before it.
+
+    >>> esker.inspect(db.path)["families"][0]["name"]
+    'default'
     """
 
 def destroy(path: str | PathLike[str]) -> None:

@@ -42,6 +42,7 @@ __all__ = [
     "Transaction",
     "Tree",
     "destroy",
+    "inspect",
     "open",
     "verify",
 ]
@@ -62,6 +63,11 @@ async def open(path: str | PathLike[str], *, executor: Executor | None = None, *
 async def verify(path: str | PathLike[str]) -> dict[str, Any]:
     """`esker.verify`."""
     return dict(await _run(None, lambda: esker.verify(path)))
+
+
+async def inspect(path: str | PathLike[str], *, entries: int = 0) -> dict[str, Any]:
+    """`esker.inspect`."""
+    return await _run(None, lambda: esker.inspect(path, entries=entries))
 
 
 async def destroy(path: str | PathLike[str]) -> None:

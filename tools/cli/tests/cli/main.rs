@@ -1,0 +1,6 @@
+//! The `esker` program as a user meets it, as one binary: each module is a part of its face.
+
+mod commands;
+mod custom;
+mod inspect;
+mod support;
