@@ -953,6 +953,16 @@ const uint8_t *esker_iter_key(const esker_iter *iter, size_t *len);
 const uint8_t *esker_iter_value(const esker_iter *iter, size_t *len);
 
 /**
+ * When the entry the iterator stands on expires.
+ *
+ * @param[in] iter  NULL: as one that is not valid
+ * @return milliseconds since 1970; 0 if it never does, or when not valid
+ *
+ * Threads: any number at once while nobody moves it. Since: 0.1.
+ */
+uint64_t esker_iter_expires_at_ms(const esker_iter *iter);
+
+/**
  * The value the iterator stands on, to keep: it stays when the iterator moves on. Without a copy where it can.
  *
  * @param[in]  iter   the iterator

@@ -253,6 +253,20 @@ pub unsafe extern "C" fn esker_iter_value(iter: *const esker_iter, len: *mut usi
     unsafe { part("esker_iter_value", iter, len, Iter::value) }
 }
 
+/// When the entry the iterator stands on expires.
+///
+/// @param[in] iter  NULL: as one that is not valid
+/// @return milliseconds since 1970; 0 if it never does, or when not valid
+///
+/// Threads: any number at once while nobody moves it. Since: 0.1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn esker_iter_expires_at_ms(iter: *const esker_iter) -> u64 {
+    // SAFETY: convention 9.
+    let iter = unsafe { borrow(iter) };
+    let expiry = caught("esker_iter_expires_at_ms", || iter.and_then(esker_iter::entry).and_then(Iter::expires_at_ms));
+    expiry.ok().flatten().unwrap_or_default()
+}
+
 /// Lends one part of the entry the iterator stands on.
 ///
 /// # Safety

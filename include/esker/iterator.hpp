@@ -67,6 +67,9 @@ public:
     /** Key and value together. */
     Entry entry() const noexcept { return {key(), value()}; }
 
+    /** When the entry expires, in milliseconds since 1970; 0 if it never does, or when not valid. */
+    std::uint64_t expires_at_ms() const noexcept { return esker_iter_expires_at_ms(handle_.get()); }
+
     /** The value, to keep when the iterator moves on. */
     std::optional<Value> pinned_value() const {
         return detail::value([&](auto v, auto e) { return esker_iter_pinned_value(handle_.get(), v, e); });

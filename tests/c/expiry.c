@@ -65,6 +65,18 @@ int main(int argc, char **argv) {
     }
     CHECK(in(db, cf, "past", 0));
 
+    PHASE("an iterator tells when");
+    esker_iter *when = NULL;
+    uint64_t at = 0;
+    CHECK_OK(esker_iter_new(db, cf, NULL, &when, &error));
+    CHECK(esker_iter_expires_at_ms(NULL) == 0 && esker_iter_expires_at_ms(when) == 0);
+    CHECK_PLAIN(ESKER_OK, esker_iter_seek(when, B("longer lease")));
+    at = esker_iter_expires_at_ms(when);
+    CHECK(at >= start + 3600000 && at <= now_ms() + 3600000);
+    CHECK_PLAIN(ESKER_OK, esker_iter_next(when));
+    CHECK(esker_iter_valid(when) && esker_iter_expires_at_ms(when) == 0);
+    esker_iter_free(when);
+
     PHASE("then it reads as deleted, by gets and by iterators, before and after a flush");
     sleep_ms(SOON + 50);
     for (int round = 0; round < 2; round++) {

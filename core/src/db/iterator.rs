@@ -32,7 +32,7 @@ use crate::error::{Error, Result};
 use crate::iter::bounds::Bounds;
 use crate::iter::covering::CoveringTombstones;
 use crate::iter::internal::InternalIterator;
-use crate::iter::operands::Operands;
+use crate::iter::operands::{Expiring, Operands};
 use crate::iter::resolve::{Verdict, View};
 use crate::key::internal::{self, ParsedKey};
 use crate::key::kind::Kind;
@@ -82,8 +82,8 @@ pub struct Iter {
 enum Shown {
     /// `merged.value()[skip..]`.
     Here { skip: usize },
-    /// Kept aside.
-    Aside(Pinned),
+    /// Kept aside, with when it expires.
+    Aside(Pinned, Option<u64>),
 }
 
 impl Iter {
@@ -159,7 +159,17 @@ impl Iter {
         }
         match &self.value {
             Shown::Here { skip } => self.sources.merged.value().get(*skip..).unwrap_or_default(),
-            Shown::Aside(value) => value,
+            Shown::Aside(value, _) => value,
+        }
+    }
+
+    /// When the entry here expires, in milliseconds since 1970; `None` if it never does, or when not valid. What a merge made
+    /// expires as what it was merged onto does.
+    pub fn expires_at_ms(&self) -> Option<u64> {
+        match &self.value {
+            _ if !self.valid => None,
+            Shown::Aside(_, expiry) => *expiry,
+            Shown::Here { skip } => expiry_of(self.sources.merged.value(), *skip),
         }
     }
 
@@ -169,7 +179,7 @@ impl Iter {
             return Pinned::copy(&[]);
         }
         match &self.value {
-            Shown::Aside(value) => value.clone(),
+            Shown::Aside(value, _) => value.clone(),
             Shown::Here { skip } => strip(self.sources.merged.pinned_value(), *skip),
         }
     }
@@ -361,8 +371,8 @@ impl Iter {
                         }
                         Verdict::Operand => match self.merge_forward(key) {
                             Err(error) => return Err(self.fail(error)),
-                            Ok(Some(value)) => {
-                                self.show(skip.take().unwrap_or_default(), Shown::Aside(value));
+                            Ok(Some((value, expiry))) => {
+                                self.show(skip.take().unwrap_or_default(), Shown::Aside(value, expiry));
                                 return Ok(());
                             }
                             Ok(None) => {}
@@ -382,7 +392,7 @@ impl Iter {
     }
 
     /// The value of `key`, on whose newest visible entry, an operand, the merged iterator stands. Moves it behind what counts.
-    fn merge_forward(&mut self, key: &[u8]) -> Result<Option<Pinned>> {
+    fn merge_forward(&mut self, key: &[u8]) -> Result<Option<Expiring>> {
         let covering = self.sources.tombstones.newest_over(key)?;
         let mut operands = Operands::new(self.view);
         take_all(&mut operands, &mut self.sources.merged, key, covering)?;
@@ -403,8 +413,8 @@ impl Iter {
             let key = entry.user_key.to_vec();
             match self.take_newest(&key).and_then(|()| self.value_backward(&key)) {
                 Err(error) => return Err(self.fail(error)),
-                Ok(Some(value)) => {
-                    self.show(key, Shown::Aside(value));
+                Ok(Some((value, expiry))) => {
+                    self.show(key, Shown::Aside(value, expiry));
                     return Ok(());
                 }
                 Ok(None) => {}
@@ -436,11 +446,14 @@ impl Iter {
     }
 
     /// What the entries that were met make of `key`.
-    fn value_backward(&mut self, key: &[u8]) -> Result<Option<Pinned>> {
+    fn value_backward(&mut self, key: &[u8]) -> Result<Option<Expiring>> {
         let Some((seqno, kind, value)) = self.met.pop() else { return Ok(None) };
         let covering = self.sources.tombstones.newest_over(key)?;
         match self.view.resolve(key, Some((seqno, kind, &value)), covering)? {
-            Verdict::Value { skip } => Ok(Some(strip(value, skip))),
+            Verdict::Value { skip } => {
+                let expiry = expiry_of(&value, skip);
+                Ok(Some((strip(value, skip), expiry)))
+            }
             Verdict::Absent | Verdict::KeepLooking => Ok(None),
             Verdict::Operand => {
                 let mut operands = Operands::new(self.view);
@@ -475,6 +488,11 @@ fn parse(key: &[u8]) -> Result<ParsedKey<'_>> {
 /// A target at or after every entry of `key`.
 fn last_entry_of(key: &[u8]) -> Vec<u8> {
     internal::internal_key(key, SeqNo::ZERO, Kind::Delete)
+}
+
+/// The expiry in front of a stored value, if `skip` bytes of one stand there.
+fn expiry_of(stored: &[u8], skip: usize) -> Option<u64> {
+    stored.get(..skip)?.first_chunk().map(|bytes| u64::from_le_bytes(*bytes))
 }
 
 fn strip(value: Pinned, skip: usize) -> Pinned {

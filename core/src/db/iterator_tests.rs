@@ -28,12 +28,13 @@ fn stamped(time: u64, bytes: &[u8]) -> Vec<u8> {
     [&time.to_le_bytes()[..], bytes].concat()
 }
 
-type Model = BTreeMap<Vec<u8>, Vec<u8>>;
+/// By key the value, and when it expires: the largest number is never.
+type Model = BTreeMap<Vec<u8>, (Vec<u8>, u64)>;
 
 /// Adds random writes to three memtables, newest first, and to the model: what a view of everything before `seen` reads at `now`.
 fn write(rng: &mut Rng, seen: u64, now: u64) -> (Vec<Arc<Memtable>>, Model) {
     let memtables: Vec<Memtable> = (0..3).map(|_| Memtable::new(&Order::Bytewise)).collect();
-    let mut model: BTreeMap<Vec<u8>, (Vec<u8>, u64)> = BTreeMap::new();
+    let mut model = Model::new();
     for n in 1..=60u64 {
         let memtable = &memtables[2 - (n as usize - 1) / 20];
         let seqno = SeqNo::new(n).unwrap();
@@ -70,7 +71,7 @@ fn write(rng: &mut Rng, seen: u64, now: u64) -> (Vec<Arc<Memtable>>, Model) {
             }
         }
     }
-    let model = model.into_iter().filter(|(_, (_, at))| *at > now).map(|(key, (value, _))| (key, value)).collect();
+    model.retain(|_, (_, at)| *at > now);
     (memtables.into_iter().map(Arc::new).collect(), model)
 }
 
@@ -120,9 +121,11 @@ fn moves_in_both_directions_over_merged_values() {
                     at = at.and_then(|key| model.keys().rev().find(|other| **other < key).cloned());
                 }
             }
-            let expected = at.as_ref().map(|key| (&key[..], &model[key][..]));
+            let expected = at.as_ref().map(|key| (&key[..], &model[key].0[..]));
             let found = iter.valid().then(|| (iter.key(), iter.value()));
             assert_eq!(found, expected, "seed {seed}, step {step}");
+            let expiry = at.as_ref().map(|key| model[key].1).filter(|at| *at < u64::MAX);
+            assert_eq!(iter.expires_at_ms(), expiry, "seed {seed}, step {step}");
             assert_eq!(iter.valid().then(|| iter.pinned_value().to_vec()).as_deref(), expected.map(|(_, value)| value));
         }
     }

@@ -56,6 +56,9 @@ pub struct Operands {
     base: Base,
 }
 
+/// A value, and when it expires, if ever.
+pub type Expiring = (Pinned, Option<u64>);
+
 /// The operands that count.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Settled<'a> {
@@ -104,12 +107,12 @@ impl Operands {
     }
 
     /// The value that they make, by `merge`, which gets the base and the operands, oldest first. `None` if it has expired.
-    pub fn value(&self, merge: impl FnOnce(Option<&[u8]>, &[&[u8]]) -> Result<Vec<u8>>) -> Result<Option<Pinned>> {
+    pub fn value(&self, merge: impl FnOnce(Option<&[u8]>, &[&[u8]]) -> Result<Vec<u8>>) -> Result<Option<Expiring>> {
         let settled = self.settle();
         if settled.expires_at_ms.is_some_and(|at| at <= self.view.time_ms) {
             return Ok(None);
         }
-        merge(settled.base, &settled.operands).map(|value| Some(Pinned::from(value)))
+        merge(settled.base, &settled.operands).map(|value| Some((Pinned::from(value), settled.expires_at_ms)))
     }
 }
 
@@ -185,7 +188,7 @@ mod tests {
         let join = |base: Option<&[u8]>, operands: &[&[u8]]| {
             Ok(base.into_iter().chain(operands.iter().copied()).collect::<Vec<_>>().join(&b'+'))
         };
-        operands.value(join).unwrap().map(|value| String::from_utf8(value.to_vec()).unwrap())
+        operands.value(join).unwrap().map(|(value, _)| String::from_utf8(value.to_vec()).unwrap())
     }
 
     #[test]

@@ -10,7 +10,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::iter::internal::InternalIterator;
-use crate::iter::operands::Operands;
+use crate::iter::operands::{Expiring, Operands};
 use crate::iter::resolve::View;
 use crate::key::internal;
 use crate::key::sequence::SeqNo;
@@ -21,12 +21,12 @@ use crate::util::pinned::Pinned;
 use crate::util::shown_key::shown_key;
 use crate::version::super_version::SuperVersion;
 
-/// What `operands` make of their base; `None` if that has expired. `Unsupported` without an operator.
+/// What `operands` make of their base, and when it expires; `None` if that has expired. `Unsupported` without an operator.
 pub fn merged_value(
     operator: Option<&dyn MergeOperator>,
     user_key: &[u8],
     operands: &Operands,
-) -> Result<Option<Pinned>> {
+) -> Result<Option<Expiring>> {
     operands.value(|base, operands| match operator {
         Some(operator) => full_merge(operator, user_key, base, operands),
         None => {
@@ -70,7 +70,7 @@ impl SuperVersion {
     ) -> Result<Option<Pinned>> {
         let mut operands = Operands::new(*view);
         self.gather(user_key, view, fill_cache, &mut operands)?;
-        merged_value(operator, user_key, &operands)
+        Ok(merged_value(operator, user_key, &operands)?.map(|(value, _)| value))
     }
 
     fn gather(&self, user_key: &[u8], view: &View, fill_cache: bool, operands: &mut Operands) -> Result<()> {

@@ -181,7 +181,7 @@ fn walk(sources: &mut Sources, view: &View) -> Vec<(Vec<u8>, Vec<u8>)> {
                     let mut operands = Operands::new(*view);
                     take_all(&mut operands, &mut sources.merged, &user_key, covering).unwrap();
                     let value = merged_value(Some(&*append()), &user_key, &operands).unwrap();
-                    found.extend(value.map(|value| (user_key.clone(), value.to_vec())));
+                    found.extend(value.map(|(value, _)| (user_key.clone(), value.to_vec())));
                     done = Some(user_key);
                     continue;
                 }

@@ -54,6 +54,7 @@ const ROWS: &[Row] = &[
     ("Snapshot::seqno", "esker_snapshot_seqno", "Snapshot.seqno"),
     ("Iter::valid", "esker_iter_valid", "(Python iterates)"), ("Iter::key", "esker_iter_key", "(Python iterates)"),
     ("Iter::value", "esker_iter_value", "(Python iterates)"), ("Iter::pinned_value", "esker_iter_pinned_value", "(Python iterates)"),
+    ("Iter::expires_at_ms", "esker_iter_expires_at_ms", "(entries are pairs; a dump by the tool has it)"),
     ("Iter::status", "esker_iter_status", "(errors are raised)"), ("Iter::refresh", "esker_iter_refresh", "(Python iterates)"),
     ("Iter::seek_to_first", "esker_iter_seek_to_first", "(start=, reverse=)"),
     ("Iter::seek_to_last", "esker_iter_seek_to_last", "(start=, reverse=)"),

@@ -6,7 +6,7 @@
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 
-use esker::{ColumnFamily, Db, Iter, Options, ReadOptions};
+use esker::{ColumnFamily, Db, FamilyId, Iter, Options, ReadOptions};
 
 use crate::args::{self, DumpFormat};
 use crate::database::{Access, family, with};
@@ -25,7 +25,7 @@ enum Form {
 impl Form {
     fn opening(self, out: &mut String) -> Result<(), String> {
         match self {
-            Form::Text => out.extend([records::DUMP_OPENING, "\n"]),
+            Form::Text => out.push_str(&records::dump_opening()),
             Form::JsonLines(encoding) => jsonl::opening(encoding, out)?,
         }
         Ok(())
@@ -40,10 +40,11 @@ impl Form {
         Ok(())
     }
 
-    fn entry(self, key: &[u8], value: &[u8], out: &mut String) -> Result<(), String> {
+    fn entry(self, iter: &Iter, out: &mut String) -> Result<(), String> {
+        let (key, value, expiry) = (iter.key(), iter.value(), iter.expires_at_ms());
         match self {
-            Form::Text => records::dump_line(key, value, out),
-            Form::JsonLines(encoding) => jsonl::entry(encoding, key, value, out)?,
+            Form::Text => records::dump_line(key, value, expiry, out),
+            Form::JsonLines(encoding) => jsonl::entry(encoding, key, value, expiry, out)?,
         }
         Ok(())
     }
@@ -70,6 +71,7 @@ fn form(arguments: &args::Dump) -> Result<Form, Failure> {
 pub fn dump(arguments: &args::Dump, options: Options) -> Result<(), Failure> {
     let form = form(arguments)?;
     with(&arguments.directory, Access::Read, options, |db| {
+        let named = arguments.family.name.is_none();
         let families = match arguments.family.name.as_deref() {
             // As one family has no name in a dump, it can be loaded into any.
             Some(name) => vec![family(db, Some(name))?],
@@ -77,12 +79,12 @@ pub fn dump(arguments: &args::Dump, options: Options) -> Result<(), Failure> {
         };
         let Some(path) = &arguments.file else {
             let mut out = BufWriter::new(io::stdout().lock());
-            return write_dump(db, form, &families, &mut out, &|e| Failure::output(e)).map(|_| ());
+            return write_dump(db, form, &families, named, &mut out, &|e| Failure::output(e)).map(|_| ());
         };
         let file = File::create_new(path).map_err(|e| Failure::file("create", path, e))?;
         let mut out = BufWriter::new(file);
         let failed = |e: &io::Error| Failure::file("write", path, e);
-        let count = write_dump(db, form, &families, &mut out, &failed).inspect_err(|_| {
+        let count = write_dump(db, form, &families, named, &mut out, &failed).inspect_err(|_| {
             // It is ours and of no use; where even this fails, it lacks its last line, and is refused by `load`.
             drop(fs::remove_file(path));
         })?;
@@ -96,6 +98,7 @@ fn write_dump(
     db: &Db,
     form: Form,
     families: &[ColumnFamily],
+    named: bool,
     out: &mut impl Write,
     failed: &dyn Fn(&io::Error) -> Failure,
 ) -> Result<u64, Failure> {
@@ -103,8 +106,10 @@ fn write_dump(
     let mut line = String::new();
     form.opening(&mut line).map_err(Failure::failed)?;
     let mut count = 0u64;
-    for (n, family) in families.iter().enumerate() {
-        if n > 0 {
+    for family in families {
+        // The default family is where entries go before any family is named; so it is, unless it has to be made in some way.
+        let is_default = family.id() == FamilyId::DEFAULT;
+        if named && !(is_default && family.options().differing().is_empty()) {
             form.family(family, &mut line).map_err(Failure::failed)?;
         }
         count += write_entries(db.iter_in(family, &moment)?, form, &mut line, out, failed)?;
@@ -125,7 +130,7 @@ fn write_entries(
     let mut count = 0;
     iter.seek_to_first()?;
     while iter.valid() {
-        form.entry(iter.key(), iter.value(), line).map_err(|why| {
+        form.entry(&iter, line).map_err(|why| {
             let mut key = String::new();
             escape(iter.key(), &mut key);
             Failure::failed(format!("entry \"{key}\": {why}"))

@@ -4,13 +4,14 @@
 //! that one cut short is refused at its end. Entries belong to the family named above them. Worked example:
 //!
 //! ```text
-//! {"esker_dump":1,"encoding":"base64"}
+//! {"esker_dump":2,"encoding":"base64"}
 //! {"key":"a2V5","value":"/w=="}
+//! {"key":"a2V6","value":"","expires_at_ms":1700000000000}
 //! {"family":"users","options":{"merge_operator":"append"}}
 //! {"key":"YWRh","value":""}
-//! {"entries":2}
+//! {"entries":3}
 //! ```
-//! Lines of entries alone load, too, if the caller says how they are encoded. An object with other members is refused: what would
+//! An entry without `expires_at_ms` never expires; version 1 had no such entries and said nothing of when its own expire. Lines of entries alone load, too, if the caller says how they are encoded. An object with other members is refused: what would
 //! be left out is better asked about.
 
 use std::collections::BTreeMap;
@@ -19,13 +20,10 @@ use std::io::BufRead;
 use serde::{Deserialize, Serialize};
 
 use crate::encoding::Encoding;
-use crate::records::{FamilyLine, Record, Source};
+use crate::records::{DUMP_VERSION, EXPIRY_SINCE, Entry, FamilyLine, Record, Source, check_version};
 
 /// What a dump starts with.
 pub const OPENING: &str = "{\"esker_dump\":";
-
-/// The format of dumps.
-const VERSION: u32 = 1;
 
 /// One line.
 #[derive(Debug, Serialize, Deserialize)]
@@ -35,10 +33,23 @@ const VERSION: u32 = 1;
     expecting = "an object with \"key\" and \"value\", both text, or a line of a dump's frame"
 )]
 enum Line {
-    Entry { key: String, value: String },
-    Opening { esker_dump: u32, encoding: String },
-    Family { family: String, options: BTreeMap<String, String> },
-    Closing { entries: u64 },
+    Entry {
+        key: String,
+        value: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires_at_ms: Option<u64>,
+    },
+    Opening {
+        esker_dump: u32,
+        encoding: String,
+    },
+    Family {
+        family: String,
+        options: BTreeMap<String, String>,
+    },
+    Closing {
+        entries: u64,
+    },
 }
 
 impl Line {
@@ -51,7 +62,7 @@ impl Line {
 
 /// Appends the first line of a dump.
 pub fn opening(encoding: Encoding, out: &mut String) -> Result<(), String> {
-    Line::Opening { esker_dump: VERSION, encoding: encoding.name().to_owned() }.write(out)
+    Line::Opening { esker_dump: DUMP_VERSION, encoding: encoding.name().to_owned() }.write(out)
 }
 
 /// Appends the line that opens a family.
@@ -61,12 +72,18 @@ pub fn family(name: &str, options: &[(&str, String)], out: &mut String) -> Resul
 }
 
 /// Appends an entry; an error says which part of it cannot be written in this encoding.
-pub fn entry(encoding: Encoding, key: &[u8], value: &[u8], out: &mut String) -> Result<(), String> {
+pub fn entry(
+    encoding: Encoding,
+    key: &[u8],
+    value: &[u8],
+    expires_at_ms: Option<u64>,
+    out: &mut String,
+) -> Result<(), String> {
     let text = |what: &str, bytes: &[u8]| {
         let mut text = String::new();
         encoding.encode(bytes, &mut text).map_err(|why| format!("the {what}: {why}")).map(|()| text)
     };
-    Line::Entry { key: text("key", key)?, value: text("value", value)? }.write(out)
+    Line::Entry { key: text("key", key)?, value: text("value", value)?, expires_at_ms }.write(out)
 }
 
 /// Appends the last line of a dump.
@@ -92,6 +109,8 @@ pub struct JsonLines<R: BufRead> {
     /// What the caller or the first line says.
     encoding: Option<Encoding>,
     state: State,
+    /// Of the dump, if it is one.
+    version: u32,
     buffer: Vec<u8>,
     position: u64,
     line: u64,
@@ -100,7 +119,7 @@ pub struct JsonLines<R: BufRead> {
 impl<R: BufRead> JsonLines<R> {
     /// A reader at the start of `input`; `encoding` is what the caller says about it.
     pub fn new(input: R, encoding: Option<Encoding>) -> JsonLines<R> {
-        JsonLines { input, encoding, state: State::Start, buffer: Vec::new(), position: 0, line: 0 }
+        JsonLines { input, encoding, state: State::Start, version: 0, buffer: Vec::new(), position: 0, line: 0 }
     }
 
     /// The next line, read; `None` at the end of the file.
@@ -134,13 +153,14 @@ impl<R: BufRead> JsonLines<R> {
         }
         match (line, &mut self.state) {
             (_, State::Closed) => Err("the dump goes on after its last line".to_owned()),
-            (Line::Entry { key, value }, state) => {
+            (Line::Entry { key, value, expires_at_ms }, state) => {
                 if let State::Dump(entries) = state {
                     *entries += 1;
                 }
                 let encoding = self.encoding.unwrap_or(Encoding::Base64);
                 let bytes = |what: &str, text| encoding.decode(text).map_err(|why| format!("the {what}: {why}"));
-                Ok(Some(Record::Entry((bytes("key", key)?, bytes("value", value)?))))
+                let (key, value) = (bytes("key", key)?, bytes("value", value)?);
+                Ok(Some(Record::Entry(Entry { key, value, expires_at_ms })))
             }
             (Line::Family { family, options }, _) => {
                 Ok(Some(Record::Family(FamilyLine { name: family, options: options.into_iter().collect() })))
@@ -159,9 +179,8 @@ impl<R: BufRead> JsonLines<R> {
     }
 
     fn open(&mut self, version: u32, encoding: &str) -> Result<(), String> {
-        if version != VERSION {
-            return Err(format!("a dump of version {version}; this program reads version {VERSION}"));
-        }
+        check_version(version)?;
+        self.version = version;
         let found = Encoding::parse(encoding).ok_or_else(|| format!("unknown encoding \"{encoding}\""))?;
         if let Some(asked) = self.encoding.filter(|asked| *asked != found) {
             return Err(format!("the dump says that it is written in {encoding}, not {}", asked.name()));
@@ -189,6 +208,10 @@ impl<R: BufRead> Source for JsonLines<R> {
         self.line
     }
 
+    fn has_expiries(&self) -> bool {
+        self.version >= EXPIRY_SINCE
+    }
+
     fn next_record(&mut self) -> Result<Option<Record>, String> {
         self.record().map_err(|why| format!("line {}: {why}", self.line))
     }
@@ -207,7 +230,8 @@ mod tests {
         let mut text = String::new();
         opening(encoding, &mut text).unwrap();
         family("a\t\"b\"", &[("merge_operator", "append(\t=)".to_owned())], &mut text).unwrap();
-        entries.iter().for_each(|(key, value)| entry(encoding, key, value, &mut text).unwrap());
+        let mut expiry = (!entries.is_empty()).then_some(u64::MAX);
+        entries.iter().for_each(|(key, value)| entry(encoding, key, value, expiry.take(), &mut text).unwrap());
         closing(entries.len() as u64, &mut text).unwrap();
         text
     }
@@ -223,7 +247,11 @@ mod tests {
                 let back = read(&text, asked).unwrap();
                 let options = vec![("merge_operator".to_owned(), "append(\t=)".to_owned())];
                 assert_eq!(back[0], Record::Family(FamilyLine { name: "a\t\"b\"".to_owned(), options }));
-                let expected = entries.map(|(key, value)| Record::Entry((key.to_vec(), value.to_vec())));
+                let mut expiry = Some(u64::MAX);
+                let expected = entries.map(|(key, value)| {
+                    let (key, value) = (key.to_vec(), value.to_vec());
+                    Record::Entry(Entry { key, value, expires_at_ms: expiry.take() })
+                });
                 assert_eq!(back[1..], expected);
             }
             for end in (1..text.len() - 1).filter(|end| text.is_char_boundary(*end)) {
@@ -240,7 +268,9 @@ mod tests {
             (format!("{whole}{{\"entries\":1}}\n"), "line 5: the dump goes on"),
             (whole.replace("6b", "6"), "line 3: the key: not pairs"),
             (whole.replace("\"hex\"", "\"base32\""), "line 1: unknown encoding \"base32\""),
-            (whole.replace("dump\":1", "dump\":2"), "line 1: a dump of version 2"),
+            (whole.replace("dump\":2", "dump\":3"), "line 1: a dump of version 3"),
+            (whole.replace("dump\":2", "dump\":0"), "line 1: a dump of version 0"),
+            (whole.replace(",\"expires_at_ms\":18446744073709551615", ",\"expires_at_ms\":-1"), "line 3: "),
             (whole.replace("\"value\"", "\"size\":1,\"value\""), "line 3: an object with \"key\" and \"value\""),
             (whole.replace("\"value\"", "\"key\":\"00\",\"value\""), "line 3: "),
             (whole.replace("\"value\":\"76\"", "\"value\":76"), "line 3: "),
@@ -258,7 +288,10 @@ mod tests {
     #[test]
     fn lines_of_others_load_when_it_is_said_how_they_are_written() {
         let text = "{\"value\": \"a \\ud83d\\ude00\", \"key\": \"k\"}\r\n{\"key\":\"\",\"value\":\"\"}";
-        let entries = [Record::Entry((b"k".to_vec(), "a 😀".into())), Record::Entry((Vec::new(), Vec::new()))];
+        let entry = |key: &[u8], value: &str| {
+            Record::Entry(Entry { key: key.to_vec(), value: value.into(), expires_at_ms: None })
+        };
+        let entries = [entry(b"k", "a 😀"), entry(b"", "")];
         assert_eq!(read(text, Some(Encoding::Utf8)).unwrap(), entries);
         for wrong in ["{\"entries\":1}", "{\"key\":\"\\ud83d\",\"value\":\"\"}", "[]", "{\"key\":\"k\"}"] {
             let error = read(&format!("{text}\n{wrong}\n"), Some(Encoding::Utf8)).unwrap_err();
@@ -266,7 +299,7 @@ mod tests {
         }
         let mut text = String::new();
         assert_eq!(
-            entry(Encoding::Utf8, b"k", b"\xff", &mut text).unwrap_err().split(';').next(),
+            super::entry(Encoding::Utf8, b"k", b"\xff", None, &mut text).unwrap_err().split(';').next(),
             Some("the value: byte 1 is not UTF-8 text")
         );
         assert_eq!(text, "");

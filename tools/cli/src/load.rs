@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
+use std::path::Path;
 use std::time::Instant;
 
 use esker::{Db, ErrorKind, FamilyId, FamilyOptions, Options, WriteBatch, WriteOptions};
@@ -14,14 +15,17 @@ use crate::args::{self, Format};
 use crate::database::{Access, family, with};
 use crate::failure::Failure;
 use crate::jsonl::JsonLines;
-use crate::records::{Columns, FamilyLine, Record, Records, Source, detect};
+use crate::records::{Columns, Entry, FamilyLine, Record, Records, Source, detect};
 use crate::write::write_options;
+
+/// What the family is called that every database has.
+const DEFAULT_FAMILY: &str = "default";
 
 /// A batch is written when it holds this many bytes, whatever its number of rows.
 const BATCH_BYTES: usize = 1 << 20;
 
 /// Loads a file.
-pub fn load(arguments: &args::Load, options: Options) -> Result<(), Failure> {
+pub fn load(arguments: &args::Load, mut options: Options) -> Result<(), Failure> {
     let mut writes = write_options(arguments.durability.as_deref())?;
     writes.ttl_ms = arguments.ttl.ms;
     let path = &arguments.file;
@@ -44,11 +48,19 @@ pub fn load(arguments: &args::Load, options: Options) -> Result<(), Failure> {
     };
     let named = |why: String| Failure::failed(format!("{}: {why}", path.display()));
     let mut records = source(input, format, arguments, &named)?;
+    let first = records.next_record().map_err(|why| named(format!("{why}; 0 rows were stored before that")))?;
+    if records.has_expiries() {
+        // What has no expiry in the dump has none, whatever the family it goes to says of new entries.
+        writes.ttl_ms = writes.ttl_ms.or(Some(0));
+    }
+    if let Some(Record::Family(line)) = &first {
+        as_default_family(line, &arguments.directory, &mut options).map_err(&named)?;
+    }
     with(&arguments.directory, Access::Fill, options, |db| {
         let mut loader = Loader::new(db, &writes, arguments.batch, progress_bar(size));
         loader.named = arguments.family.name.is_some();
         loader.family = family(db, arguments.family.name.as_deref())?.id();
-        let outcome = loader.run(records.as_mut());
+        let outcome = loader.run(first, records.as_mut());
         loader.bar.finish_and_clear();
         let rows = loader.stored;
         match outcome {
@@ -59,6 +71,22 @@ pub fn load(arguments: &args::Load, options: Options) -> Result<(), Failure> {
             Err(why) => Err(named(format!("{why}; {rows} rows were stored before that"))),
         }
     })
+}
+
+/// Makes a database that is not there yet with the default family as it was dumped, as far as the caller's `-o` says nothing else.
+fn as_default_family(line: &FamilyLine, directory: &Path, options: &mut Options) -> Result<(), String> {
+    // IDENTITY is what a database has from the end of its creation on.
+    if line.name != DEFAULT_FAMILY || directory.join("IDENTITY").exists() {
+        return Ok(());
+    }
+    let defaults = Options::default();
+    for (name, value) in &line.options {
+        let wrong = |error: esker::Error| format!("line 2: {error}");
+        if options.get(name).map_err(wrong)? == defaults.get(name).map_err(wrong)? {
+            options.set(name, value).map_err(wrong)?;
+        }
+    }
+    Ok(())
 }
 
 /// The reader for `format`; `named` makes a failure of what is wrong with the file.
@@ -116,24 +144,34 @@ impl<'a> Loader<'a> {
         Loader { db, writes, rows_in_batch, family, named: false, batch, bar, start, stored: 0, bytes: 0 }
     }
 
-    fn run(&mut self, records: &mut dyn Source) -> Result<(), String> {
-        while let Some(record) = records.next_record()? {
-            let (key, value) = match record {
+    fn run(&mut self, first: Option<Record>, records: &mut dyn Source) -> Result<(), String> {
+        let mut next = first;
+        while let Some(record) = next {
+            let entry = match record {
                 Record::Entry(entry) => entry,
                 Record::Family(line) => {
                     self.enter(&line).map_err(|why| format!("line {}: {why}", records.line()))?;
+                    next = records.next_record()?;
                     continue;
                 }
             };
-            self.bytes += (key.len() + value.len()) as u64;
-            self.batch.put_in(self.family, &key, &value).map_err(|e| format!("line {}: {e}", records.line()))?;
+            self.bytes += (entry.key.len() + entry.value.len()) as u64;
+            self.add(&entry).map_err(|e| format!("line {}: {e}", records.line()))?;
             if self.batch.count() >= self.rows_in_batch || self.batch.size_bytes() >= BATCH_BYTES {
                 self.store()?;
                 self.bar.set_position(records.position());
                 self.bar.set_message(format!("{} rows", HumanCount(self.stored)));
             }
+            next = records.next_record()?;
         }
         self.store()
+    }
+
+    fn add(&mut self, entry: &Entry) -> esker::Result<()> {
+        match entry.expires_at_ms {
+            Some(at) => self.batch.put_expiring_in(self.family, &entry.key, &entry.value, at),
+            None => self.batch.put_in(self.family, &entry.key, &entry.value),
+        }
     }
 
     /// Goes on in the family of a dump, which is created if it is not there.

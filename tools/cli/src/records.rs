@@ -4,15 +4,17 @@
 //! is refused at its end instead of passing for a smaller database. Worked example, tabs shown as →:
 //!
 //! ```text
-//! # esker dump 1
+//! # esker dump 2
+//! # family→default→ttl_ms=3600000
 //! key→value
-//! with tab\t→\xff
+//! with tab\t→\xff→1700000000000
 //! # family→users→merge_operator=append
 //! key of that family→value
 //! # end of dump: 3 entries
 //! ```
 //! Entries belong to the family named above them, which is made with those options if it is not there; before the first such
-//! line to the family that is loaded into.
+//! line to the family that is loaded into. A third column is when the entry expires, in milliseconds since 1970; an entry without one
+//! never does. Version 1 had no third column and no line for the default family; it is still read.
 
 use std::io::{BufRead, Read};
 
@@ -22,8 +24,27 @@ use crate::args::Format;
 use crate::escape::{escape, unescape};
 use crate::jsonl;
 
+/// What the first line of a dump of any version begins with.
+const DUMP_OPENING: &str = "# esker dump ";
+
+/// The format of dumps, here and in JSON lines: the one that is written, and the newest that is read.
+pub const DUMP_VERSION: u32 = 2;
+
+/// The first format with expiries in it: entries without one never expire.
+pub const EXPIRY_SINCE: u32 = 2;
+
+/// Whether a dump of this format can be read; if not, why.
+pub fn check_version(version: u32) -> Result<(), String> {
+    if (1..=DUMP_VERSION).contains(&version) {
+        return Ok(());
+    }
+    Err(format!("a dump of version {version}; this program reads versions 1 to {DUMP_VERSION}"))
+}
+
 /// The first line of a dump.
-pub const DUMP_OPENING: &str = "# esker dump 1";
+pub fn dump_opening() -> String {
+    format!("{DUMP_OPENING}{DUMP_VERSION}\n")
+}
 
 /// What the line that opens a family begins with.
 const DUMP_FAMILY: &str = "# family";
@@ -46,7 +67,7 @@ pub fn dump_family(name: &str, options: &[(&str, String)], out: &mut String) {
 }
 
 /// Appends one line of a dump. A key that starts with `#` is escaped there, so that only frame lines start with one.
-pub fn dump_line(key: &[u8], value: &[u8], out: &mut String) {
+pub fn dump_line(key: &[u8], value: &[u8], expires_at_ms: Option<u64>, out: &mut String) {
     let key = match key.split_first() {
         Some((b'#', rest)) => {
             out.push_str("\\x23");
@@ -57,11 +78,19 @@ pub fn dump_line(key: &[u8], value: &[u8], out: &mut String) {
     escape(key, out);
     out.push('\t');
     escape(value, out);
+    if let Some(at) = expires_at_ms {
+        out.push_str(&format!("\t{at}"));
+    }
     out.push('\n');
 }
 
-/// A key and its value.
-pub type Entry = (Vec<u8>, Vec<u8>);
+/// A key, its value, and when it expires, if ever.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Entry {
+    pub key: Vec<u8>,
+    pub value: Vec<u8>,
+    pub expires_at_ms: Option<u64>,
+}
 
 /// What a file holds, piece by piece.
 #[derive(Debug, PartialEq, Eq)]
@@ -86,6 +115,9 @@ pub trait Source {
 
     /// The line of the record that was read last.
     fn line(&self) -> u64;
+
+    /// Whether entries say themselves when they expire; known once the first record was read.
+    fn has_expiries(&self) -> bool;
 
     /// The next entry or family; `None` at the end. An error says what is wrong with which line.
     fn next_record(&mut self) -> Result<Option<Record>, String>;
@@ -112,9 +144,31 @@ pub struct Records<R: Read> {
     row: ByteRecord,
     key_column: Column,
     value_column: Column,
-    /// For a dump: entries so far, and whether its last line was seen.
-    dump: Option<(u64, bool)>,
+    dump: Option<Dump>,
     joined: Vec<u8>,
+}
+
+/// Where in a dump the reader is.
+#[derive(Debug, Clone, Copy)]
+struct Dump {
+    version: u32,
+    entries: u64,
+    /// Whether its last line was seen.
+    closed: bool,
+}
+
+impl Dump {
+    /// The dump whose first line `row` is.
+    fn begin(row: &ByteRecord) -> Result<Dump, String> {
+        let version = row
+            .iter()
+            .next()
+            .filter(|_| row.len() == 1)
+            .and_then(|line| std::str::from_utf8(line.strip_prefix(DUMP_OPENING.as_bytes())?).ok()?.parse().ok());
+        let version = version.ok_or_else(|| format!("a dump opens with \"{DUMP_OPENING}{DUMP_VERSION}\""))?;
+        check_version(version)?;
+        Ok(Dump { version, entries: 0, closed: false })
+    }
 }
 
 /// Guesses the format from the first bytes and the name.
@@ -142,10 +196,7 @@ impl<R: BufRead> Records<R> {
         let mut row = ByteRecord::new();
         let is_dump = format == Format::Dump;
         if is_dump {
-            let read = rows.read_byte_record(&mut row).map_err(|e| e.to_string())?;
-            if !read || row.as_slice() != DUMP_OPENING.as_bytes() {
-                return Err(format!("line 1: a dump opens with \"{DUMP_OPENING}\""));
-            }
+            rows.read_byte_record(&mut row).map_err(|e| e.to_string())?;
         } else if columns.header && !rows.read_byte_record(&mut row).map_err(|e| e.to_string())? {
             return Err("line 1: the header is missing".to_owned());
         }
@@ -156,14 +207,15 @@ impl<R: BufRead> Records<R> {
         if key_column == Column::Rest {
             return Err("the key column must be one column".to_owned());
         }
-        Ok(Records { rows, row, key_column, value_column, dump: is_dump.then_some((0, false)), joined: Vec::new() })
+        let dump = is_dump.then(|| Dump::begin(&row)).transpose().map_err(|why| format!("line 1: {why}"))?;
+        Ok(Records { rows, row, key_column, value_column, dump, joined: Vec::new() })
     }
 
     fn table_entry(&mut self) -> Result<Entry, String> {
         let (row, key_column) = (&self.row, self.key_column);
         let key = field(row, key_column, "key")?.to_vec();
         if self.value_column != Column::Rest {
-            return Ok((key, field(row, self.value_column, "value")?.to_vec()));
+            return Ok(Entry { key, value: field(row, self.value_column, "value")?.to_vec(), expires_at_ms: None });
         }
         self.joined.clear();
         let others = row.iter().enumerate().filter(|(at, _)| Column::At(*at) != key_column);
@@ -173,11 +225,11 @@ impl<R: BufRead> Records<R> {
             }
             self.joined.extend_from_slice(text);
         }
-        Ok((key, self.joined.clone()))
+        Ok(Entry { key, value: self.joined.clone(), expires_at_ms: None })
     }
 
-    fn dump_record(&mut self) -> Result<Option<Record>, String> {
-        let (entries, closed) = self.dump.unwrap_or_default();
+    fn dump_record(&mut self, dump: Dump) -> Result<Option<Record>, String> {
+        let Dump { version, entries, closed } = dump;
         if closed {
             return Err("the dump goes on after its last line".to_owned());
         }
@@ -189,14 +241,16 @@ impl<R: BufRead> Records<R> {
             if line != dump_closing(entries).trim_end() {
                 return Err(format!("\"{line}\" does not match the {entries} entries before it"));
             }
-            self.dump = Some((entries, true));
+            self.dump = Some(Dump { closed: true, ..dump });
             return self.next_record();
         }
-        if self.row.len() != 2 {
-            return Err(format!("{} columns where a dump has 2", self.row.len()));
+        let most = if version >= EXPIRY_SINCE { 3 } else { 2 };
+        if !(2..=most).contains(&self.row.len()) {
+            return Err(format!("{} columns where a dump of version {version} has 2 to {most}", self.row.len()));
         }
-        self.dump = Some((entries + 1, false));
-        Ok(Some(Record::Entry((unescape(&self.row[0])?, unescape(&self.row[1])?))))
+        self.dump = Some(Dump { entries: entries + 1, ..dump });
+        let expires_at_ms = self.row.get(2).map(expiry).transpose()?;
+        Ok(Some(Record::Entry(Entry { key: unescape(&self.row[0])?, value: unescape(&self.row[1])?, expires_at_ms })))
     }
 }
 
@@ -209,22 +263,32 @@ impl<R: BufRead> Source for Records<R> {
         self.row.position().map_or(0, csv::Position::line)
     }
 
+    fn has_expiries(&self) -> bool {
+        self.dump.is_some_and(|dump| dump.version >= EXPIRY_SINCE)
+    }
+
     fn next_record(&mut self) -> Result<Option<Record>, String> {
         if !self.rows.read_byte_record(&mut self.row).map_err(|e| e.to_string())? {
             return match self.dump {
-                Some((entries, false)) => {
+                Some(Dump { entries, closed: false, .. }) => {
                     Err(format!("the dump ends after {entries} entries without its last line; it was cut short"))
                 }
                 _ => Ok(None),
             };
         }
-        let record = if self.dump.is_some() {
-            self.dump_record()
-        } else {
-            self.table_entry().map(|entry| Some(Record::Entry(entry)))
+        let record = match self.dump {
+            Some(dump) => self.dump_record(dump),
+            None => self.table_entry().map(|entry| Some(Record::Entry(entry))),
         };
         record.map_err(|why| format!("line {}: {why}", self.line()))
     }
+}
+
+/// A number of milliseconds.
+fn expiry(text: &[u8]) -> Result<u64, String> {
+    let digits = std::str::from_utf8(text).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    let number = digits.and_then(|text| text.parse().ok());
+    number.ok_or_else(|| format!("\"{}\" is no number of milliseconds", text.escape_ascii()))
 }
 
 fn family_line(row: &ByteRecord) -> Result<FamilyLine, String> {
@@ -276,7 +340,10 @@ mod tests {
         let mut entries = Vec::new();
         while let Some(record) = records.next_record()? {
             entries.push(match record {
-                Record::Entry((key, value)) => format!("{}={}", key.escape_ascii(), value.escape_ascii()),
+                Record::Entry(Entry { key, value, expires_at_ms }) => {
+                    let expiry = expires_at_ms.map(|at| format!(" until {at}")).unwrap_or_default();
+                    format!("{}={}{expiry}", key.escape_ascii(), value.escape_ascii())
+                }
                 Record::Family(family) => format!("{family:?}"),
             });
         }
@@ -311,16 +378,20 @@ mod tests {
 
     #[test]
     fn a_dump_comes_back_whole_or_not_at_all() {
-        let mut text = format!("{DUMP_OPENING}\n");
-        let entries: [(&[u8], &[u8]); 4] =
-            [(b"", b""), (b"# end of dump: 0 entries", b"#"), (b"\t\n\\", b"\xff"), (b"k", b"")];
-        for (key, value) in entries {
-            dump_line(key, value, &mut text);
+        let mut text = dump_opening();
+        let entries: [(&[u8], &[u8], _); 4] = [
+            (b"", b"", None),
+            (b"# end of dump: 0 entries", b"#", Some(0)),
+            (b"\t\n\\", b"\xff", Some(u64::MAX)),
+            (b"k", b"", None),
+        ];
+        for (key, value, expires_at_ms) in entries {
+            dump_line(key, value, expires_at_ms, &mut text);
         }
         let torn = text.clone();
         text.push_str(&dump_closing(4));
         let back = read(&text, Format::Dump, false, "1", "2").unwrap();
-        let expected = entries.map(|(key, value)| format!("{}={}", key.escape_ascii(), value.escape_ascii()));
+        let expected = ["=", "# end of dump: 0 entries=# until 0", r"\t\n\\=\xff until 18446744073709551615", "k="];
         assert_eq!(back, expected);
         assert_eq!(detect(text.as_bytes(), "x.csv"), Format::Dump);
 
@@ -328,15 +399,35 @@ mod tests {
         assert!(refused(&torn).contains("cut short"));
         assert!(refused(&format!("{torn}{}", dump_closing(3))).contains("does not match"));
         assert!(refused(&format!("{text}a\tb\n")).contains("goes on"));
-        assert!(refused(&format!("{DUMP_OPENING}\na\\q\tb\n")).contains("line 2: unknown escape"));
+        assert!(refused(&format!("{}a\\q\tb\n", dump_opening())).contains("line 2: unknown escape"));
         assert!(refused("a\tb\n").contains("opens with"));
+        for wrong in ["", "-1", "+1", "1.5", "18446744073709551616"] {
+            let error = refused(&format!("{}k\tv\t{wrong}\n", dump_opening()));
+            assert_eq!(error, format!("line 2: \"{wrong}\" is no number of milliseconds"));
+        }
+        assert!(refused(&format!("{}a\tb\t1\t2\n", dump_opening())).contains("line 2: 4 columns"));
     }
+
+    #[test]
+    fn the_first_format_is_still_read_and_those_to_come_are_refused() {
+        let one = "# esker dump 1\nk\tv\n# family\tf\nl\tw\n# end of dump: 2 entries\n";
+        assert_eq!(read(one, Format::Dump, false, "1", "2").unwrap().len(), 3);
+        assert_eq!(detect(one.as_bytes(), "x"), Format::Dump);
+        let refused = |text: &str| read(text, Format::Dump, false, "1", "2").unwrap_err();
+        assert_eq!(refused(&one.replace("k\tv", "k\tv\t1")), "line 2: 3 columns where a dump of version 1 has 2 to 2");
+        let newer = refused(&one.replace("dump 1", "dump 3"));
+        assert_eq!(newer, "line 1: a dump of version 3; this program reads versions 1 to 2");
+        for wrong in ["dump", "dump ", "dump 1\t", "dump 0x1", "dump 0", "dump 1 "] {
+            assert!(refused(&one.replace("dump 1", wrong)).starts_with("line 1: a dump "), "{wrong}");
+        }
+    }
+
     #[test]
     fn families_of_a_dump_come_back_with_their_options() {
-        let mut text = format!("{DUMP_OPENING}\n");
-        dump_line(b"# family", b"is an entry", &mut text);
+        let mut text = dump_opening();
+        dump_line(b"# family", b"is an entry", None, &mut text);
         dump_family("a\tb", &[("merge_operator", "append(\t=)".to_owned())], &mut text);
-        dump_line(b"k", b"v", &mut text);
+        dump_line(b"k", b"v", Some(5), &mut text);
         text.push_str(&dump_closing(2));
         let mut records = Records::new(
             text.as_bytes(),
@@ -345,13 +436,16 @@ mod tests {
         )
         .unwrap();
         let mut next = || records.next_record().unwrap();
-        assert_eq!(next(), Some(Record::Entry((b"# family".to_vec(), b"is an entry".to_vec()))));
+        let entry = |key: &[u8], value: &[u8], expires_at_ms| {
+            Some(Record::Entry(Entry { key: key.to_vec(), value: value.to_vec(), expires_at_ms }))
+        };
+        assert_eq!(next(), entry(b"# family", b"is an entry", None));
         let options = vec![("merge_operator".to_owned(), "append(\t=)".to_owned())];
         assert_eq!(next(), Some(Record::Family(FamilyLine { name: "a\tb".to_owned(), options })));
-        assert_eq!(next(), Some(Record::Entry((b"k".to_vec(), b"v".to_vec()))));
+        assert_eq!(next(), entry(b"k", b"v", Some(5)));
         assert_eq!(next(), None);
         for wrong in ["# family\n", "# family\tx\ty\n", "# family\t\\xff\n"] {
-            assert!(read(&format!("{DUMP_OPENING}\n{wrong}"), Format::Dump, false, "1", "2").is_err(), "{wrong}");
+            assert!(read(&format!("{}{wrong}", dump_opening()), Format::Dump, false, "1", "2").is_err(), "{wrong}");
         }
     }
 }

@@ -293,7 +293,7 @@ fn a_dump_of_all_families_loads_back_exactly() {
     scratch.run("merge", &["l", "b", "--cf", "lists"]).ok();
     let dump = scratch.run("dump", &[]).ok();
     let families = "# family\tempty\n# family\tlists\tmerge_operator=append(, )\nl\ta, b\n";
-    assert_eq!(dump, format!("# esker dump 1\nk\tdefault\n{families}# end of dump: 2 entries\n"));
+    assert_eq!(dump, format!("# esker dump 2\nk\tdefault\n{families}# end of dump: 2 entries\n"));
     let file = scratch.file("all.dump", &dump);
     let one = scratch.file("one.dump", &scratch.run("dump", &["--cf", "lists"]).ok());
 
@@ -359,7 +359,7 @@ fn json_lines_load_back_exactly() {
     let base64 = scratch.run("dump", &["--format", "jsonl", "--cf", "lists"]).ok();
     assert_eq!(
         base64,
-        "{\"esker_dump\":1,\"encoding\":\"base64\"}\n{\"key\":\"//4=\",\"value\":\"w6QK\"}\n{\"entries\":1}\n"
+        "{\"esker_dump\":2,\"encoding\":\"base64\"}\n{\"key\":\"//4=\",\"value\":\"w6QK\"}\n{\"entries\":1}\n"
     );
 }
 

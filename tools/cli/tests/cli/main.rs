@@ -2,5 +2,6 @@
 
 mod commands;
 mod custom;
+mod dumps;
 mod inspect;
 mod support;
