@@ -1,6 +1,6 @@
 # Names for commands only; what they do stands in scripts/.
 
-.PHONY: help demo test check bench bench-calls bench-calls-python reference install uninstall wheel clean test-planted test-schedules test-long soak
+.PHONY: help demo test check bench bench-calls bench-calls-python reference install uninstall wheel clean test-planted test-schedules test-long soak coverage
 
 help:               ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/: +## +/\t/' | expand -t 20
@@ -34,6 +34,9 @@ reference:          ## esker.h and esker.hpp to browse: target/reference/index.h
 
 wheel:              ## the Python package as target/wheels/*.whl, and its source distribution
 	@scripts/wheel.sh
+
+coverage:           ## lines and regions of the engine that its tests reach (ARGS='--report wal': what they do not)
+	@scripts/coverage.sh $(ARGS)
 
 clean:              ## remove everything that was built
 	@rm -rf target

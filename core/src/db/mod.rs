@@ -45,6 +45,8 @@ mod open;
 pub(crate) mod read;
 pub(crate) mod read_set;
 mod recovery;
+#[cfg(test)]
+mod recovery_tests;
 mod segments;
 mod stall;
 pub(crate) mod state;

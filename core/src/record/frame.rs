@@ -196,6 +196,26 @@ mod tests {
     const PLACE: Place = Place { identity: 0x1122_3344_5566_7788, offset: 1024 };
     const HEADER: RecordHeader = RecordHeader { record_type: 2, number: 500, count: 3, synced: 488 };
 
+    #[test]
+    fn forged_padding_and_an_end_beyond_any_file_are_no_record() {
+        let mut bytes = encoded(b"hello");
+        *bytes.last_mut().unwrap() = 1;
+        let checksum = placed(&[&bytes[0..8], &bytes[12..]], PLACE.identity, PLACE.offset);
+        bytes[8..12].copy_from_slice(&checksum.to_le_bytes());
+        assert_eq!(decode_record(&bytes, PLACE), Decoded::Bad("record padding is not zero"));
+        let last = Place { offset: u64::MAX - 7, ..PLACE };
+        let mut bytes = Vec::new();
+        encode_record(&mut bytes, last, &HEADER, b"").unwrap();
+        assert_eq!(decode_record(&bytes, last), Decoded::Bad("record runs past the end of any file"));
+    }
+
+    #[test]
+    fn a_number_beyond_56_bits_is_refused() {
+        let encode = |number| encode_header(PLACE, &RecordHeader { number, ..HEADER }, b"");
+        assert!(encode(MAX_NUMBER).is_ok());
+        assert_eq!(encode(MAX_NUMBER + 1).unwrap_err().kind(), crate::error::ErrorKind::InvalidArgument);
+    }
+
     fn encoded(payload: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
         encode_record(&mut out, PLACE, &HEADER, payload).unwrap();

@@ -79,3 +79,58 @@ impl RecordSource for FileSource {
         Ok(&self.window[(offset - self.start) as usize..])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    /// A file that says it has `says` bytes, of which `has` are there.
+    #[derive(Debug)]
+    struct Liar {
+        says: u64,
+        has: u64,
+    }
+
+    impl File for Liar {
+        fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<usize> {
+            Ok(buf.len().min(self.has.saturating_sub(offset) as usize))
+        }
+        fn write_at(&self, _: &[u8], _: u64) -> Result<()> {
+            unreachable!("a source only reads")
+        }
+        fn allocate(&self, _: u64) -> Result<()> {
+            unreachable!("a source only reads")
+        }
+        fn truncate(&self, _: u64) -> Result<()> {
+            unreachable!("a source only reads")
+        }
+        fn sync(&self) -> Result<()> {
+            unreachable!("a source only reads")
+        }
+        fn len(&self) -> Result<u64> {
+            Ok(self.says)
+        }
+        fn path(&self) -> &Path {
+            Path::new("liar")
+        }
+    }
+
+    #[test]
+    fn a_window_that_no_memory_holds_is_an_error() {
+        let mut source = FileSource::new(Arc::new(Liar { says: u64::MAX, has: 100 })).unwrap();
+        let error = source.window(8, usize::MAX).unwrap_err();
+        assert_eq!((error.kind(), error.offset()), (ErrorKind::Io, Some(8)));
+        assert!(error.message().contains("no memory"), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_shrinks_is_damage_and_leaves_no_stale_bytes() {
+        let mut source = FileSource::new(Arc::new(Liar { says: WINDOW_LEN * 2, has: WINDOW_LEN })).unwrap();
+        assert_eq!(source.window(0, 32).unwrap().len() as u64, WINDOW_LEN);
+        let error = source.window(WINDOW_LEN, 32).unwrap_err();
+        assert_eq!((error.kind(), error.offset()), (ErrorKind::Corruption, Some(WINDOW_LEN)));
+        assert!(source.window(WINDOW_LEN, 32).is_err(), "the bytes of the failed read are shown");
+        assert_eq!(source.window(0, 32).unwrap().len() as u64, WINDOW_LEN);
+    }
+}

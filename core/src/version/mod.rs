@@ -15,6 +15,8 @@ pub mod manifest;
 #[cfg(test)]
 mod manifest_crash_tests;
 pub mod manifest_file;
+#[cfg(test)]
+mod manifest_forged_tests;
 pub mod manifest_recover;
 mod manifest_rotate;
 #[cfg(test)]

@@ -539,3 +539,34 @@ fn a_file_longer_than_any_segment_is_not_read_through() {
     file.write_at(b"x", 1 << 40).unwrap();
     assert!(assert_corrupt(&fs, &named).to_string().contains("longer than any WAL segment"));
 }
+
+#[test]
+fn a_log_that_begins_above_what_is_flushed_is_read_from_its_first_segment() {
+    let mut log = TestLog::start(SimFs::new(1), Named::default(), Link::first(seq(7)), 1, ROOMY);
+    log.put_all(8..=9);
+    let (fs, named) = log.close();
+    assert_eq!(read(&fs, &named).unwrap().0, [8, 9]);
+}
+
+#[test]
+fn a_record_across_the_end_that_the_next_segment_names_does_not_count() {
+    let mut log = TestLog::new(ROOMY);
+    log.put_all(1..=3);
+    let end = log.writer.active_bytes();
+    let TestLog { fs, named, .. } = log;
+    let link = Link { predecessor: Some(named.segments[0]), last_seqno: seq(2), end: end - 8 };
+    let forged = TestLog::start(fs, named, link, 2, ROOMY);
+    let (seqnos, report) = read(&forged.fs, &forged.named).unwrap();
+    assert_eq!((seqnos, report.discarded_records), (vec![1, 2], 2), "the third record and the link");
+}
+
+#[test]
+fn a_first_record_that_is_no_link_ends_the_log() {
+    let log = TestLog::new(ROOMY);
+    let mut bytes = bytes_of(&log.fs, 1)[..FIRST_RECORD as usize].to_vec();
+    let header = RecordHeader { record_type: TYPE_BATCH, number: 4, count: 1, synced: 0 };
+    encode_record(&mut bytes, Place { identity: identity(1), offset: FIRST_RECORD }, &header, &payload_of(4)).unwrap();
+    overwrite(&log.fs, 1, &bytes);
+    let (seqnos, report) = read(&log.fs, &log.named).unwrap();
+    assert_eq!((seqnos.len(), report.discarded_records, report.highest_seqno), (0, 1, seq(4)));
+}

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use crate::env::fault_fs::{Fault, FaultFs, FaultPlan};
+use crate::env::filename::FileNumber;
 use crate::env::fs::{FileSystem, OpenMode};
 use crate::env::op::OpKind;
 use crate::env::sim_fs::{CrashImage, SimFs};
@@ -11,8 +13,8 @@ use crate::util::sync::Arc;
 use crate::util::sync::atomic::{AtomicU64, Ordering};
 use crate::wal::Link;
 use crate::wal::format::FIRST_RECORD;
-use crate::wal::segment::{PreparedSegment, Segment, WalSegment, WrittenSegment};
-use crate::wal::test_log::{Named, TestLog, bytes_of, path_of, payload_of, prepare, read, seq};
+use crate::wal::segment::{PreparedSegment, Segment, WalSegment, WrittenSegment, prepare_segment};
+use crate::wal::test_log::{DIR, Named, TestLog, UUID, bytes_of, path_of, payload_of, prepare, read, seq};
 use crate::wal::writer::LiveSegment;
 use crate::wal::writer::{AppendError, WalWriter};
 
@@ -122,6 +124,36 @@ fn a_segment_that_cannot_be_prepared_leaves_nothing() {
     fs.set_capacity(Some(0));
     assert_eq!(prepare(&fs, 1, ROOMY).unwrap_err().kind(), ErrorKind::NoSpace);
     assert_eq!(fs.stat(Path::new(&path_of(1))).unwrap(), None);
+}
+
+#[test]
+fn a_segment_that_can_neither_be_prepared_nor_removed_is_said_to_be_left() {
+    let sim = SimFs::new(1);
+    let faulty = FaultFs::over_sim(&sim);
+    // The file is created; from then on nothing works.
+    faulty.inject(FaultPlan::new(Fault::Eio, 1).persistent());
+    let error = prepare_segment(&faulty, Path::new(DIR), UUID, FileNumber::new(1), ROOMY).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Io);
+    assert!(error.message().contains("000001.wal was left behind"), "{error}");
+    assert!(sim.stat(Path::new(&path_of(1))).unwrap().is_some());
+}
+
+#[test]
+fn a_segment_that_cannot_be_prepared_is_removed() {
+    let sim = SimFs::new(1);
+    let faulty = FaultFs::over_sim(&sim);
+    faulty.inject(FaultPlan::new(Fault::Eio, 1));
+    let error = prepare_segment(&faulty, Path::new(DIR), UUID, FileNumber::new(1), ROOMY).unwrap_err();
+    assert!(error.kind() == ErrorKind::Io && !error.message().contains("left behind"), "{error}");
+    assert_eq!(sim.stat(Path::new(&path_of(1))).unwrap(), None);
+}
+
+#[test]
+fn a_log_whose_first_record_cannot_be_written_does_not_start() {
+    let fs = SimFs::new(1);
+    let (prepared, faults) = flaky(&fs, prepare(&fs, 1, ROOMY).unwrap());
+    faults.short_append.store(5, Ordering::Relaxed);
+    assert_eq!(WalWriter::start(prepared, Link::first(seq(0))).map(drop).unwrap_err().kind(), ErrorKind::Io);
 }
 
 #[test]
