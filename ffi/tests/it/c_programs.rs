@@ -37,6 +37,7 @@ programs!(
     options,
     shells,
     snapshot,
+    streams,
     txn,
     version,
     write,
