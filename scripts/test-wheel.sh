@@ -64,7 +64,10 @@ while read -r python; do
   smoke "$python" "$WHEEL"
   count=$((count + 1))
 done < <(other_pythons)
-[ "$count" -gt 0 ] || smoke "$(find_python)" "$WHEEL"
+if [ "$count" = 0 ]; then
+  smoke "$(find_python)" "$WHEEL"
+  count=1
+fi
 mapfile -t free_threaded < <(free_threaded_pythons)
 for python in "${free_threaded[@]}"; do
   PYO3_PYTHON="$python" "$VENV/bin/maturin" build --quiet --profile "${PROFILE:-dev}" --interpreter "$python" \

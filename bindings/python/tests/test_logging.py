@@ -142,6 +142,7 @@ def test_nothing_is_printed_unless_asked_for(path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_forked_child_has_nothing_to_tell(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with esker.open(path) as db:
         db[b"k"] = b"v"
