@@ -23,7 +23,7 @@ part() {
 
 # The closing lines of the runners in LOG: cargo test, nextest, pytest, our own.
 summary_lines() {
-  grep -aE '^test result: |^ +Summary \[|^(=+ )?[0-9]+ (passed|failed|error).* in [0-9.]+s|^install: |^wheel: |^dlopen: [0-9]|^getting started: |SKIPPED: ' "$1" || true
+  grep -aE '^test result: |^ +Summary \[|^(=+ )?[0-9]+ (passed|failed|error).* in [0-9.]+s|^install: |^wheel: |^dlopen: [0-9]|^getting started: |SKIPPED: |^ *[0-9]+ (kills|cuts) ' "$1" || true
 }
 
 part setup scripts/setup.sh

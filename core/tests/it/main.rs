@@ -24,6 +24,7 @@ mod own_writes;
 mod parity;
 mod regressions;
 mod shrinking;
+mod stalls;
 mod support;
 mod threads;
 mod threads_over_families;

@@ -68,7 +68,7 @@ fn synced_writes_survive_power_cuts() {
     let database = mounted.point.join("db");
     let (mut random, mut known, mut lost, mut kept) = (seed | 1, [(0, 0); WRITERS], 0, 0);
     let cuts = number("ESKER_KILLS").unwrap_or(CUTS);
-    for cut in 0..cuts {
+    for _ in 0..cuts {
         write_and_cut(
             &program,
             &mounted,
@@ -79,7 +79,6 @@ fn synced_writes_survive_power_cuts() {
         );
         mounted.mount().unwrap();
         let limits: Vec<String> = known.iter().map(|(synced, acked)| format!("{synced}:{acked}")).collect();
-        println!("cut {cut}: {limits:?}");
         let found = check(&program, &database, seed, &limits);
         for (known, found) in known.iter_mut().zip(found) {
             lost += known.1.saturating_sub(found);

@@ -115,15 +115,26 @@ fn chosen(calls: &[Call], count: usize, random: &mut u64) -> Vec<Call> {
     calls.iter().filter(|call| chosen.contains(call)).cloned().collect()
 }
 
+/// Says at which call it was, if the test fails there.
+struct At<'a>(&'a Call);
+
+impl Drop for At<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("killed at call {} of {}", self.0.1, self.0.0);
+        }
+    }
+}
+
 /// Kills at calls of `calls`, each on what `prepare` puts there; returns how many runs were killed.
 fn kill_at(script: &Script, calls: &[Call], prepare: impl Fn(&Path), before: u64, folder: &Path) -> u64 {
     let mut kills = 0;
     let mut names = BTreeSet::new();
     for call in calls {
+        let _at = At(call);
         let database = folder.join("db");
         prepare(&database);
         let (said, killed) = script.killed_at(&database, OPERATIONS, call);
-        println!("{} {}: {}", call.0, call.1, if killed { "killed" } else { "not reached" });
         script.is_right(&database, before, &said);
         kills += u64::from(killed);
         names.insert(&call.0);
