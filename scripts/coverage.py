@@ -15,7 +15,9 @@ SOURCES = Path("core/src").resolve()
 
 def test_files() -> set[Path]:
     """The files of modules that are declared under `#[cfg(test)]` or for the fuzz targets."""
-    declared = re.compile(r"#\[cfg\((?:test|feature = \"fuzzing\")\)\]\n(?:#\[.*\]\n)*\s*(?:pub(?:\(\w+\))? )?mod (\w+);")
+    declared = re.compile(
+        r"#\[cfg\((?:test|feature = \"fuzzing\")\)\]\n(?:#\[.*\]\n)*\s*(?:pub(?:\(\w+\))? )?mod (\w+);"
+    )
     found = set()
     for parent in SOURCES.rglob("*.rs"):
         own = parent.parent if parent.stem in ("mod", "lib") else parent.with_suffix("")
@@ -28,7 +30,9 @@ def tests_begin(path: Path) -> int:
     """The first line of the tests at the end of a file; behind its last line if it has none."""
     lines = path.read_text().splitlines()
     for number, line in enumerate(lines, 1):
-        if line == "#[cfg(test)]" and any(re.match(r"(pub(\(\w+\))? )?mod \w+ \{", after) for after in lines[number:][:3]):
+        if line == "#[cfg(test)]" and any(
+            re.match(r"(pub(\(\w+\))? )?mod \w+ \{", after) for after in lines[number:][:3]
+        ):
             return number
     return len(lines) + 1
 
@@ -54,7 +58,9 @@ def regions(functions: list) -> dict[Path, dict[tuple, int]]:
 def lines(of: dict[tuple, int]) -> dict[int, int]:
     """Lines with code, and how often they ran: what the smallest region that begins on a line, or else holds it, says."""
     counts: dict[int, int] = {}
-    for (first, _, last, _), count in sorted(of.items(), key=lambda item: (item[0][0], item[0][1], -item[0][2], -item[0][3])):
+    for (first, _, last, _), count in sorted(
+        of.items(), key=lambda item: (item[0][0], item[0][1], -item[0][2], -item[0][3])
+    ):
         for line in range(first, last + 1):
             # A line with several regions was reached if any that begins on it was.
             counts[line] = max(counts.get(line, 0), count) if line == first else count
