@@ -1,5 +1,6 @@
 //! Locks, atomics and threads. The only file that names `std::sync` or `std::thread`: under `cfg(loom)` and
-//! `cfg(shuttle)` the same names are the model checker's, so that the code under test is the code that ships.
+//! `cfg(shuttle)` the same names are the model checker's, so that the code under test is the code that ships; under
+//! `cfg(tsan)` the locks are ones that the thread sanitizer understands.
 //!
 //! Locks here do not poison: a panic in a writing path poisons the *database* (see `db/`), which says why; a lock cannot.
 
@@ -8,7 +9,7 @@ pub use std::sync::{Arc, OnceLock, Weak};
 /// The machine's own atomics, under a model checker too: for statics, and for memory that is shared with the kernel.
 pub use std::sync::atomic as machine_atomic;
 
-#[cfg(not(any(loom, shuttle)))]
+#[cfg(not(any(loom, shuttle, tsan)))]
 mod imp {
     pub use std::sync::atomic;
     pub use std::thread;
@@ -99,6 +100,135 @@ mod imp {
         /// Wakes all waiters.
         pub fn notify_all(&self) {
             self.0.notify_all();
+        }
+    }
+}
+
+/// Locks for the thread sanitizer (scripts/test-races.sh). It sees what is compiled with it, and the standard library comes
+/// compiled without: a lock that passes from hand to hand inside it looks like a race on all that it protects. Trying for a
+/// lock, and freeing it when nobody sleeps for it, is inlined and so is seen; here nobody sleeps.
+#[cfg(tsan)]
+mod imp {
+    use std::ops::{Deref, DerefMut};
+    use std::sync::{TryLockError, TryLockResult};
+    use std::time::Duration;
+
+    pub use std::sync::atomic;
+    pub use std::sync::{RwLockReadGuard, RwLockWriteGuard};
+    pub use std::thread;
+
+    /// Tries for a lock until it is free.
+    fn tried<G>(lock: impl Fn() -> TryLockResult<G>) -> G {
+        loop {
+            match lock() {
+                Ok(guard) => return guard,
+                Err(TryLockError::Poisoned(poisoned)) => return poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => thread::yield_now(),
+            }
+        }
+    }
+
+    /// The mutex under the names of the real one.
+    #[derive(Default, Debug)]
+    pub struct Mutex<T: ?Sized>(std::sync::Mutex<T>);
+
+    /// Knows its mutex, for [`Condvar::wait`].
+    #[derive(Debug)]
+    pub struct MutexGuard<'a, T: ?Sized>(&'a Mutex<T>, std::sync::MutexGuard<'a, T>);
+
+    impl<T: ?Sized> Deref for MutexGuard<'_, T> {
+        type Target = T;
+        fn deref(&self) -> &T {
+            &self.1
+        }
+    }
+
+    impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
+        fn deref_mut(&mut self) -> &mut T {
+            &mut self.1
+        }
+    }
+
+    impl<T> Mutex<T> {
+        /// A free lock around `value`.
+        pub const fn new(value: T) -> Self {
+            Mutex(std::sync::Mutex::new(value))
+        }
+    }
+
+    impl<T: ?Sized> Mutex<T> {
+        /// Waits for the lock.
+        pub fn lock(&self) -> MutexGuard<'_, T> {
+            MutexGuard(self, tried(|| self.0.try_lock()))
+        }
+
+        /// The lock if it is free now.
+        pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+            match self.0.try_lock() {
+                Ok(guard) => Some(MutexGuard(self, guard)),
+                Err(TryLockError::Poisoned(poisoned)) => Some(MutexGuard(self, poisoned.into_inner())),
+                Err(TryLockError::WouldBlock) => None,
+            }
+        }
+    }
+
+    /// The read-write lock under the names of the real one.
+    #[derive(Default, Debug)]
+    pub struct RwLock<T: ?Sized>(std::sync::RwLock<T>);
+
+    impl<T> RwLock<T> {
+        /// A free lock around `value`.
+        pub const fn new(value: T) -> Self {
+            RwLock(std::sync::RwLock::new(value))
+        }
+    }
+
+    impl<T: ?Sized> RwLock<T> {
+        /// Waits until no writer holds the lock.
+        pub fn read(&self) -> RwLockReadGuard<'_, T> {
+            tried(|| self.0.try_read())
+        }
+
+        /// Waits until nobody holds the lock.
+        pub fn write(&self) -> RwLockWriteGuard<'_, T> {
+            tried(|| self.0.try_write())
+        }
+    }
+
+    /// How often who waits looks.
+    const LOOK: Duration = Duration::from_micros(50);
+
+    /// Counts the notifications; who waits looks at the count.
+    #[derive(Default, Debug)]
+    pub struct Condvar(atomic::AtomicU64);
+
+    impl Condvar {
+        /// A condition nobody waits for.
+        pub const fn new() -> Self {
+            Condvar(atomic::AtomicU64::new(0))
+        }
+
+        /// Frees the lock, waits until notified, takes the lock again.
+        pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+            self.wait_timeout(guard, Duration::MAX).0
+        }
+
+        /// The same, for at most `timeout`; true if it ran out.
+        pub fn wait_timeout<'a, T>(&self, guard: MutexGuard<'a, T>, timeout: Duration) -> (MutexGuard<'a, T>, bool) {
+            let seen = self.0.load(atomic::Ordering::Acquire);
+            let MutexGuard(mutex, held) = guard;
+            drop(held);
+            let mut looks = timeout.as_micros() / LOOK.as_micros();
+            while self.0.load(atomic::Ordering::Acquire) == seen && looks > 0 {
+                thread::sleep(LOOK);
+                looks -= 1;
+            }
+            (mutex.lock(), looks == 0)
+        }
+
+        /// Wakes all waiters.
+        pub fn notify_all(&self) {
+            self.0.fetch_add(1, atomic::Ordering::AcqRel);
         }
     }
 }
