@@ -31,7 +31,7 @@ planted=(
   "drop-tombstones-above-snapshots:model::tiny"
   "forget-readers-of-dropped:families::snapshots_and_iterators"
   "replay-a-number-twice:hostile::wal"
-  "checkpoint-cuts-nothing:checkpoint::writers_go_on"
+  "checkpoint-cuts-nothing:checkpoint::what_comes_after"
 )
 
 # A compiler of this name adds the bugs to our own crates alone: what they depend on is not built again. The bugs are all in one

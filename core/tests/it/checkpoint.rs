@@ -10,8 +10,9 @@ use esker::env::fault_fs::{Fault, FaultFs, FaultPlan};
 use esker::env::fs::FileSystem;
 use esker::env::op::{OpKind, OpKinds};
 use esker::env::sim_fs::{CrashImage, SimFs};
-use esker::{Db, Durability, ErrorKind, FamilyOptions, Options, ReadOptions, WriteBatch, WriteOptions};
+use esker::{Db, Durability, Environment, ErrorKind, FamilyOptions, Options, ReadOptions, WriteBatch, WriteOptions};
 
+use crate::support::gate::Gate;
 use crate::support::script::{DIR, contents, inline};
 use crate::support::sets::tiny_options;
 
@@ -209,7 +210,7 @@ fn a_fault_at_any_operation_on_the_copy_harms_nothing_and_leaves_room_for_anothe
 fn expiry_goes_on_from_the_same_time() {
     let disk = SimFs::new(6);
     let clock = Arc::new(esker::env::clock::TestClock::at(1_000));
-    let environment = || esker::Environment::inline(Arc::new(disk.clone()), clock.clone());
+    let environment = || Environment::inline(Arc::new(disk.clone()), clock.clone());
     let db = Db::open_in(environment(), DIR, &tiny_options()).unwrap();
     let mut batch = WriteBatch::new();
     batch.put_expiring(b"soon", b"v", 2_000).unwrap();
@@ -224,13 +225,70 @@ fn expiry_goes_on_from_the_same_time() {
     assert!(copy.get("late").unwrap().is_some());
 }
 
+/// How many keys `family` has: those from 0 on, without a hole.
+fn count(db: &Db, family: &str) -> u64 {
+    let mut iter = db.iter_in(&db.family(family).unwrap(), &ReadOptions::default()).unwrap();
+    let mut count = 0_u64;
+    iter.seek_to_first().unwrap();
+    while iter.valid() {
+        assert_eq!(iter.key(), count.to_be_bytes(), "a hole in {family}");
+        count += 1;
+        iter.next().unwrap();
+    }
+    count
+}
+
+/// Batch `n` over the default family and `small`, of which the first fills its memtables much sooner.
+fn write(db: &Db, n: u64, durability: Durability) {
+    let mut batch = WriteBatch::new();
+    batch.put(&n.to_be_bytes(), &[n as u8; 300]).unwrap();
+    batch.put_in(db.family("small").unwrap().id(), &n.to_be_bytes(), b"").unwrap();
+    db.write_with(&batch, &WriteOptions::new().durability(durability)).unwrap();
+}
+
+/// A memtable of one family that is filled after the cut, while the flush before it is still under way, would go to disk together
+/// with what the checkpoint waits for, and the other family's half of those batches would not.
+#[test]
+fn what_comes_after_the_cut_waits_for_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let gate = Gate::new(".sst", 0);
+    let environment = Environment { fs: gate.clone(), ..Environment::system() };
+    let options = Options { memtable_size: 64 << 10, ..Options::default() };
+    let db = Db::open_in(environment, dir.path().join("db"), &options).unwrap();
+    db.create_family("small", &FamilyOptions::default()).unwrap();
+    let waiting = || db.property("immutable_memtables").unwrap().parse::<u64>().unwrap();
+    let fill_until = |mut n: u64, enough: u64| {
+        while waiting() < enough {
+            write(&db, n, Durability::Buffered);
+            n += 1;
+        }
+        n
+    };
+    let begun = fill_until(0, 1);
+    write(&db, begun, Durability::Buffered);
+    let path = dir.path().join("copy");
+    let at_the_cut = thread::scope(|scope| {
+        let checkpoint = scope.spawn(|| db.checkpoint(&path));
+        while waiting() < 3 {
+            thread::yield_now();
+        }
+        let after = fill_until(begun + 1, 4);
+        assert!(after > begun + 1);
+        gate.open_for_good();
+        checkpoint.join().unwrap().unwrap();
+        begun + 1
+    });
+    let copy = Db::open(&path, &options).unwrap();
+    assert_eq!((count(&copy, "default"), count(&copy, "small")), (at_the_cut, at_the_cut));
+}
+
 /// Batches over two families, of which one fills its memtables much sooner; checkpoints under way all the time. Each must hold the
 /// batches up to some number, no half of one, and all that were acknowledged before it began.
 #[test]
 fn writers_go_on_and_no_batch_is_in_it_by_half() {
     let dir = tempfile::tempdir().unwrap();
     let db = Db::open(dir.path().join("db"), &tiny_options()).unwrap();
-    let family = db.create_family("small", &FamilyOptions::default()).unwrap();
+    db.create_family("small", &FamilyOptions::default()).unwrap();
     let (done, written) = (AtomicBool::new(false), AtomicU64::new(0));
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -238,11 +296,7 @@ fn writers_go_on_and_no_batch_is_in_it_by_half() {
                 if done.load(Ordering::Acquire) {
                     break;
                 }
-                let mut batch = WriteBatch::new();
-                batch.put(&n.to_be_bytes(), &[n as u8; 300]).unwrap();
-                batch.put_in(family.id(), &n.to_be_bytes(), b"").unwrap();
-                let durability = if n % 3 == 0 { Durability::None } else { Durability::Buffered };
-                db.write_with(&batch, &WriteOptions::new().durability(durability)).unwrap();
+                write(&db, n, if n % 3 == 0 { Durability::None } else { Durability::Buffered });
                 written.store(n + 1, Ordering::Release);
             }
         });
@@ -251,18 +305,7 @@ fn writers_go_on_and_no_batch_is_in_it_by_half() {
             let path = dir.path().join(format!("copy {round}"));
             db.checkpoint(&path).unwrap();
             let copy = Db::open(&path, &tiny_options()).unwrap();
-            let count = |family: &str| {
-                let mut iter = copy.iter_in(&copy.family(family).unwrap(), &ReadOptions::default()).unwrap();
-                let mut count = 0_u64;
-                iter.seek_to_first().unwrap();
-                while iter.valid() {
-                    assert_eq!(iter.key(), count.to_be_bytes(), "a hole in {family}");
-                    count += 1;
-                    iter.next().unwrap();
-                }
-                count
-            };
-            let (large, small) = (count("default"), count("small"));
+            let (large, small) = (count(&copy, "default"), count(&copy, "small"));
             assert_eq!(large, small, "round {round}: a batch by half");
             assert!(large >= acknowledged, "round {round}: {large} of {acknowledged}");
         }
