@@ -164,6 +164,8 @@ fn close(db: &esker_db) -> Result<()> {
             if let Some(gate) = &db.gate {
                 gate.close();
             }
+            // Nobody can ask a closed handle for its records any more; they would stay with the shell.
+            drop(db.engine.drain_log());
             closed.map_err(|(_, failure)| failure)
         }
     }
