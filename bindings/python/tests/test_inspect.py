@@ -14,7 +14,7 @@ def find(directory: Path, ending: str, number: str, wanted: int) -> Path:
 
 def test_an_open_database_is_shown_file_by_file(tmp_path: Path) -> None:
     with esker.open(tmp_path / "db") as db:
-        hits = db.column_family("hits", merge_operator="add_u64")
+        hits = db.column_family("hits", create=True, merge_operator="add_u64")
         db.put(b"k\xff", b"value", ttl=3600)
         hits.merge(b"n", 7)
         overview = esker.inspect(db.path)
