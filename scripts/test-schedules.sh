@@ -66,7 +66,7 @@ shuttle() {
 
 # planted bug : checker : the tests that must find it
 planted=(
-  "load-the-link-again:loom:loom_a_published_entry"
+  "trust-the-first-look:loom:loom_a_published_entry"
   "publish-before-apply:loom:commit_and_views"
   "forget-to-wake-syncers:loom:shared_syncs"
   "remove-tables-in-use:loom:install_and_pins"

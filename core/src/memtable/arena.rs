@@ -1,13 +1,15 @@
 //! [`Arena`]: memory that is handed out in pieces and freed all at once, when its memtable goes.
 //!
-//! Where in the flow: the skiplist puts each entry, links and bytes together, into one piece. Pieces come from a *current*
+//! Where in the flow: the tree puts each entry, and each of its nodes, into one piece. Pieces come from a *current*
 //! chunk; chunks are an eighth of what the arena holds, between 4 KiB and 1 MiB, so that a small memtable takes little and a
 //! large one asks rarely. A piece larger than a quarter of the next chunk goes into a *spare* chunk of its own size instead, so
 //! that the rest of the current chunk is not lost: a value of 1 GiB costs 1 GiB. Room that is reserved ahead for a batch lies
 //! in the spare chunk too; it counts as memory only as it is used, because until then the system has not backed it.
 //!
-//! Invariants: a piece never moves and never overlaps another; chunks are freed only with the arena. Sizes come from callers,
-//! so a chunk that cannot be had is an error, never an abort.
+//! An entry lies there as a [`Record`]: `key length, value length | internal key | value`.
+//!
+//! Invariants: a piece never moves and never overlaps another; a record never changes; chunks are freed only with the arena. Sizes
+//! come from callers, so a chunk that cannot be had is an error, never an abort.
 //!
 //! Thread rule: [`Arena::reserve`] and [`Arena::allocate`] by one thread at a time, which their callers promise (`unsafe`);
 //! [`Arena::memory_bytes`] by anyone. Pieces may be read by any thread to which the writer has published them.
@@ -15,9 +17,11 @@
 
 use std::alloc::{Layout, alloc, dealloc};
 use std::cell::UnsafeCell;
-use std::ptr::NonNull;
+use std::marker::PhantomData;
+use std::ptr::{self, NonNull};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::key::internal::{self, TRAILER_LEN};
 use crate::util::sync::atomic::{AtomicUsize, Ordering};
 
 /// Every piece starts at a multiple of this.
@@ -113,9 +117,41 @@ impl Arena {
         inner.spare.take(rounded).ok_or_else(|| out_of_memory(size))
     }
 
+    /// Copies an entry in.
+    ///
+    /// # Safety
+    /// No other call of `reserve` or `allocate` runs at the same time.
+    pub unsafe fn add_record(&self, user_key: &[u8], trailer: u64, value: &[u8]) -> Result<NonNull<Record>> {
+        let too_long = || Error::invalid("a key or value of 4 GiB or more");
+        let key_len = user_key.len().checked_add(TRAILER_LEN).and_then(|len| u32::try_from(len).ok());
+        let key_len = key_len.ok_or_else(too_long)?;
+        let value_len = u32::try_from(value.len()).map_err(|_| too_long())?;
+        let size = Record::size(user_key.len(), value.len()).ok_or_else(too_long)?;
+        // SAFETY: the caller is the only one here.
+        let record = unsafe { self.allocate(size) }?.cast::<Record>();
+        // SAFETY: the piece is `size` bytes, aligned for a record, and nobody else knows it. Record, key and value follow each
+        // other without gaps and add up to `size`.
+        unsafe {
+            record.write(Record { key_len, value_len });
+            let bytes = record.add(1).cast::<u8>().as_ptr();
+            ptr::copy_nonoverlapping(user_key.as_ptr(), bytes, user_key.len());
+            let trailer = trailer.to_le_bytes();
+            ptr::copy_nonoverlapping(trailer.as_ptr(), bytes.add(user_key.len()), TRAILER_LEN);
+            ptr::copy_nonoverlapping(value.as_ptr(), bytes.add(key_len as usize), value.len());
+        }
+        Ok(record)
+    }
+
     /// Bytes of memory held: chunks as far as they are used or will be soon, and the list of them.
     pub fn memory_bytes(&self) -> usize {
         self.memory_bytes.load(Ordering::Relaxed)
+    }
+
+    /// How many chunks it has. Nobody may be writing.
+    #[cfg(all(test, not(loom)))]
+    pub fn chunks(&self) -> usize {
+        // SAFETY: the tests that ask hold the writer's lock.
+        unsafe { (*self.inner.get()).chunks.len() }
     }
 
     /// Replaces the current or the spare chunk by one that has room for `size` bytes, and says which. What the old one had left
@@ -157,6 +193,70 @@ impl Drop for Arena {
             // SAFETY: allocated in `grow` with this layout and freed nowhere else. Whoever reads pieces borrows the arena or
             // shares its ownership, so nobody is left.
             unsafe { dealloc(start.as_ptr(), layout) };
+        }
+    }
+}
+
+/// An entry in an arena: its lengths; its internal key and its value follow.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Record {
+    key_len: u32,
+    value_len: u32,
+}
+
+const _: () = assert!(align_of::<Record>() <= ALIGN);
+
+impl Record {
+    /// Bytes of one with a user key and a value of these lengths.
+    pub fn size(user_key_len: usize, value_len: usize) -> Option<usize> {
+        (size_of::<Record>() + TRAILER_LEN).checked_add(user_key_len)?.checked_add(value_len)
+    }
+}
+
+/// One entry of an arena that is borrowed.
+#[derive(Clone, Copy)]
+pub struct Entry<'a> {
+    record: NonNull<Record>,
+    arena: PhantomData<&'a Arena>,
+}
+
+impl<'a> Entry<'a> {
+    /// The entry in `record`.
+    ///
+    /// # Safety
+    /// `record` came from [`Arena::add_record`] of an arena that lives for `'a`, and was published to this thread since.
+    pub unsafe fn new(record: NonNull<Record>) -> Entry<'a> {
+        Entry { record, arena: PhantomData }
+    }
+
+    /// Where it lies.
+    pub fn record(self) -> NonNull<Record> {
+        self.record
+    }
+
+    /// Its internal key.
+    pub fn key(self) -> &'a [u8] {
+        // SAFETY: by the contract of `new` the record was whole before it was published, its key follows it, and neither changes
+        // while the arena lives. The pointer may be used for the whole piece: it descends from the one that the arena gave.
+        unsafe {
+            let len = (*self.record.as_ptr()).key_len as usize;
+            std::slice::from_raw_parts(self.record.add(1).cast::<u8>().as_ptr(), len)
+        }
+    }
+
+    /// Its user key.
+    pub fn user_key(self) -> &'a [u8] {
+        internal::user_key(self.key())
+    }
+
+    /// Its value.
+    pub fn value(self) -> &'a [u8] {
+        // SAFETY: as in `key`; the value follows the key.
+        unsafe {
+            let (key_len, value_len) = ((*self.record.as_ptr()).key_len, (*self.record.as_ptr()).value_len);
+            let start = self.record.add(1).cast::<u8>().add(key_len as usize);
+            std::slice::from_raw_parts(start.as_ptr(), value_len as usize)
         }
     }
 }

@@ -1,10 +1,10 @@
-//! [`Memtable`]: recent writes of one family, in order: point entries in a skiplist, range deletions beside it.
+//! [`Memtable`]: recent writes of one family, in order: point entries in a tree, range deletions beside it.
 //!
 //! Where in the flow: the commit leader adds what the WAL has, then publishes the sequence number; reads ask the memtable
 //! before any table; when it is large enough it becomes immutable and a flush writes it out as a table. A read looks like this:
 //!
 //! ```text
-//!   get(k, view)  →  newest(k, view) in the skiplist  +  covering_tombstone(k, view)  →  iter::resolve
+//!   get(k, view)  →  newest(k, view) in the tree  +  covering_tombstone(k, view)  →  iter::resolve
 //! ```
 //! Invariants: nothing is ever taken out or changed; numbers of range deletions ascend; what is added has a number above every
 //! view that is being read, so a reader need not care whether it is there yet.
@@ -12,8 +12,9 @@
 //! A transaction keeps its uncommitted writes in memtables of its own, under numbers that no commit has. Whatever view reads
 //! them sees them all, or all up to a number: [`Memtable::as_of`].
 //!
-//! Thread rule: `add` and `reserve` by one thread at a time (a second one gets an error), everything else by anyone, without
-//! waiting. A writer that published its number with a release store after `add` is seen whole by whoever acquired the number.
+//! Thread rule: `add` and `reserve` by one thread at a time (a second one waits), everything else by anyone, without waiting but
+//! for a moment when writes come in between again and again. A writer that published its number with a release store after `add` is
+//! seen whole by whoever acquired the number.
 
 use crate::error::Result;
 use crate::iter::covering::{Stretch, TombstoneSource};
@@ -25,13 +26,13 @@ use crate::key::kind::Kind;
 use crate::key::order::Order;
 use crate::key::sequence::SeqNo;
 use crate::memtable::range_tombstones::RangeTombstones;
-use crate::memtable::skiplist::{SkipList, SkipListIter};
+use crate::memtable::tree::{Tree, TreeIter};
 use crate::util::sync::Arc;
 use crate::util::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Recent writes of one family.
 pub struct Memtable {
-    points: Arc<SkipList>,
+    points: Arc<Tree>,
     ranges: Arc<RangeTombstones>,
     /// Instead of the reader's view, if there is one.
     through: Option<SeqNo>,
@@ -52,7 +53,7 @@ impl Memtable {
     /// An empty memtable for keys in `order`.
     pub fn new(order: &Order) -> Memtable {
         Memtable {
-            points: Arc::new(SkipList::new(order)),
+            points: Arc::new(Tree::new(order)),
             ranges: Arc::new(RangeTombstones::new(order)),
             through: None,
             entries: AtomicU64::new(0),
@@ -169,7 +170,7 @@ impl Memtable {
 
     /// A cursor over the point entries, all versions, which keeps the memtable's entries alive by itself.
     pub fn iter(&self) -> MemtableIter {
-        MemtableIter { cursor: SkipListIter::new(&self.points), through: self.through }
+        MemtableIter { cursor: TreeIter::new(&self.points), through: self.through }
     }
 
     /// Bytes of memory it holds.
@@ -217,7 +218,7 @@ impl TombstoneSource for Memtable {
 
 /// A cursor over the point entries of a memtable.
 pub struct MemtableIter {
-    cursor: SkipListIter,
+    cursor: TreeIter,
     /// Entries above it are passed over.
     through: Option<SeqNo>,
 }
@@ -248,22 +249,22 @@ impl InternalIterator for MemtableIter {
     }
 
     fn seek_to_first(&mut self) {
-        self.cursor.go(SkipList::first);
+        self.cursor.go(Tree::first);
         self.settle_forward();
     }
 
     fn seek_to_last(&mut self) {
-        self.cursor.go(SkipList::last);
+        self.cursor.go(Tree::last);
         self.settle_backward();
     }
 
     fn seek(&mut self, target: &[u8]) {
-        self.cursor.go(|list| list.seek(target));
+        self.cursor.go(|tree| tree.seek(target));
         self.settle_forward();
     }
 
     fn seek_for_prev(&mut self, target: &[u8]) {
-        self.cursor.go(|list| list.seek_for_prev(target));
+        self.cursor.go(|tree| tree.seek_for_prev(target));
         self.settle_backward();
     }
 
