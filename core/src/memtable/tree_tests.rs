@@ -39,7 +39,7 @@ const SHAPES: [Shape; 9] = [
     }),
     ("short keys of two letters", |n| (0..scattered(n) % 12).map(|at| scattered(n + at) as u8 & 1).collect()),
     ("ends of the alphabet", |n| {
-        (0..scattered(n) % 20).map(|at| if scattered(n ^ at) % 2 == 0 { 0 } else { 255 }).collect()
+        (0..scattered(n) % 20).map(|at| if scattered(n ^ at).is_multiple_of(2) { 0 } else { 255 }).collect()
     }),
     ("one key over and over", |_| b"counter".to_vec()),
     ("two streams that alternate", |n| format!("{}/{:010}", n % 2, n).into_bytes()),
