@@ -11,11 +11,12 @@
 //! 4. `Shared::families`, then `Family::current`: swaps of a pointer
 //! 5. leaves, under which nothing else is taken: `SnapshotList`, `SyncQueue::state`, `Shared::obsolete`, `Shared::leaving`,
 //!    `Health::reason`, the ring of `InfoLog`, `KeyLocks::table`, the read set of a transaction, the shards of the caches
+//!    and the writer's lock of a memtable, which a reader takes for one search that writes have disturbed eight times
 //!
 //! Key locks (`db/key_locks.rs`) are no locks in this sense: nobody waits for one while holding any of these.
 //!
 //! # Invariants
-//! - State changes by replacement: a reader takes one [`SuperVersion`] and never locks again.
+//! - State changes by replacement: a reader takes one [`SuperVersion`] and never locks again, but as said of memtables above.
 //! - [`Shared::read_view`] reads the visible number while it holds `Family::current` for reading. A memtable switch takes
 //!   that lock for writing before any write goes to the new memtable, so the pair is consistent: every commit at or below
 //!   the number is in that super version, and no compaction can have dropped what the number still sees from it.
