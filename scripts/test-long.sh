@@ -135,36 +135,47 @@ note() {
   mv "$DOC.new" "$DOC"
 }
 
-# The fuzz programs, each for its part of the share. An input may take a second and 256 MiB in one piece; FUZZ_TIMEOUT=10 is for a
-# machine that has more to do than processors. Without cargo-fuzz the mutations of `hostile` stand in.
+# The fuzz programs (or those that FUZZ names), each for its part of the share; a line of the table for each, in seconds of the processor,
+# as that is what a fuzz program is worth beside other work. An input may take a second and 256 MiB in one piece; FUZZ_TIMEOUT=10 is for
+# a machine that has more to do than processors. Without cargo-fuzz the mutations of `hostile` stand in.
 fuzz_programs() {
   if ! cargo fuzz --version >/dev/null 2>&1; then
     echo "SKIPPED: fuzz (cargo install cargo-fuzz)"
     return 0
   fi
-  local targets=(fuzz/fuzz_targets/*.rs) target name each runs=0 failed=0 started
+  local names each name log runs failed used before
+  read -ra names <<<"${FUZZ:-$(cd fuzz/fuzz_targets && echo *.rs | sed 's/\.rs//g')}"
   export RUSTC_BOOTSTRAP=1
   # Their own folder: another compiler mode would make the other builds start anew.
   local folder="$TARGET/fuzz"
   CARGO_TARGET_DIR="$folder" cargo fuzz build --sanitizer none >"$LOGS/build-fuzz.log" 2>&1 || { cat "$LOGS/build-fuzz.log"; return 1; }
-  each=$((share / ${#targets[@]}))
+  each=$((share / ${#names[@]}))
   [ "$each" -gt 0 ] || each=1
-  say "fuzz: ${#targets[@]} programs, $each s each, seed $SEED"
-  started=$SECONDS
-  for target in "${targets[@]}"; do
-    name=$(basename "$target" .rs)
+  say "fuzz: ${#names[@]} programs, $each s each, seed $SEED"
+  for name in "${names[@]}"; do
     # What a run finds interesting goes to a folder of its own, and is there for the next.
     mkdir -p "$folder/corpus/$name"
+    log="$LOGS/fuzz-$name.log" failed=0
+    look_at_used
+    before=$used
     local limits=(-max_total_time="$each" -timeout="${FUZZ_TIMEOUT:-1}" -rss_limit_mb=2048 -malloc_limit_mb=256 -max_len=16384)
     if ! CARGO_TARGET_DIR="$folder" cargo fuzz run --sanitizer none "$name" "$folder/corpus/$name" "fuzz/corpus/$name" \
-        -- "${limits[@]}" -seed="$((SEED % 4294967295 + 1))" -print_final_stats=1 >"$LOGS/fuzz-$name.log" 2>&1; then
-      failed=$((failed + 1))
-      echo "FAILED: fuzz $name; the input is in fuzz/artifacts/$name (see $LOGS/fuzz-$name.log), RUSTC_BOOTSTRAP=1 cargo fuzz run --sanitizer none $name FILE repeats it"
+        -- "${limits[@]}" -seed="$((SEED % 4294967295 + 1))" -report_slow_units=1 -print_final_stats=1 >"$log" 2>&1; then
+      failed=1
+      echo "FAILED: fuzz $name; the input is in fuzz/artifacts/$name (see $log), RUSTC_BOOTSTRAP=1 cargo fuzz run --sanitizer none $name FILE repeats it"
     fi
-    runs=$((runs + $(sed -nE 's/^stat::number_of_executed_units: +([0-9]+)$/\1/p' "$LOGS/fuzz-$name.log" | tail -1)))
+    runs=$(sed -nE 's/^stat::number_of_executed_units: +([0-9]+)$/\1/p' "$log" | tail -1)
+    look_at_used
+    note "fuzz $name" "$SEED" "${runs:-0} inputs in $((used - before)) s" "$failed"
   done
   unset RUSTC_BOOTSTRAP
-  note fuzz "$SEED" "$runs inputs in $((SECONDS - started)) s" "$failed"
+}
+
+# Sets `used` to what the commands of this script have used of a processor until now, in whole seconds: the last line of `times`,
+# "8m20.1s 0m3.2s", which must not be asked in a subshell, whose commands are its own.
+look_at_used() {
+  times >"$LOGS/times"
+  used=$(tail -1 "$LOGS/times" | tr 'ms' '  ' | awk '{ printf "%d", ($1 + $3) * 60 + $2 + $4 }')
 }
 
 # Kills of the Python package, at random and at counted system calls.
