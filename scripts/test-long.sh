@@ -174,8 +174,9 @@ fuzz_programs() {
 # Sets `used` to what the commands of this script have used of a processor until now, in whole seconds: the last line of `times`,
 # "8m20.1s 0m3.2s", which must not be asked in a subshell, whose commands are its own.
 look_at_used() {
-  times >"$LOGS/times"
-  used=$(tail -1 "$LOGS/times" | tr 'ms' '  ' | awk '{ printf "%d", ($1 + $3) * 60 + $2 + $4 }')
+  times >"$LOGS/times-$$"
+  used=$(tail -1 "$LOGS/times-$$" | tr 'ms' '  ' | awk '{ printf "%d", ($1 + $3) * 60 + $2 + $4 }')
+  rm "$LOGS/times-$$"
 }
 
 # Kills of the Python package, at random and at counted system calls.
