@@ -5,7 +5,7 @@
 //! cut       under the commit lock: every memtable is switched, and the flush of whatever comes later is held back
 //! flush     what was switched; then the tables on record are exactly the commits up to the cut, of every family
 //! state     taken from the MANIFEST's writer; flushes go on. Its versions keep their tables from being removed
-//! link      each table, or copy it where there are no hard links; sync the directory
+//! link      each table, or copy it and check the copy where there are no hard links; sync the directory
 //! found     MANIFEST → CURRENT → IDENTITY, as for any new database, with that state and a new identity; no log
 //! ```
 //! *Why hold flushes back.* A table with a commit above the cut, of one family, would make the copy a state that never was:
@@ -25,14 +25,18 @@ use crate::db::switch;
 use crate::env::filename::FileKind;
 use crate::env::fs::{FileSystem, LockMode, OpenMode, read_exact_at};
 use crate::error::{Error, ErrorKind, Result};
+use crate::key::order::Order;
 use crate::key::sequence::SeqNo;
+use crate::table::BlockCache;
 use crate::util::planted::planted;
+use crate::util::sync::Arc;
 use crate::util::sync::atomic::Ordering;
 use crate::version::directory::{self, Directory};
 use crate::version::file_meta::FileMeta;
 use crate::version::identity::Identity;
 use crate::version::manifest::Manifest;
 use crate::version::state::ManifestState;
+use crate::version::table_cache::TableCache;
 
 /// How much of a table is copied at a time.
 const COPY_BYTES: usize = 1 << 20;
@@ -118,9 +122,11 @@ impl Drop for FlushesHeld<'_> {
 
 /// Puts the files of `state` into `target` and founds a database on them.
 fn fill(shared: &Shared, target: &Path, state: ManifestState) -> Result<()> {
-    for table in state.tables() {
-        shared.health.check_open()?;
-        bring(shared, table, target)?;
+    for version in state.families.values().map(|family| &family.version) {
+        for (_, table) in version.files() {
+            shared.health.check_open()?;
+            bring(shared, table, version.order(), target)?;
+        }
     }
     let fs = &shared.env.fs;
     fs.sync_dir(target)?;
@@ -129,14 +135,20 @@ fn fill(shared: &Shared, target: &Path, state: ManifestState) -> Result<()> {
 }
 
 /// Gives `table` a name in `target`.
-fn bring(shared: &Shared, table: &FileMeta, target: &Path) -> Result<()> {
+fn bring(shared: &Shared, table: &FileMeta, order: &Order, target: &Path) -> Result<()> {
     let kind = FileKind::Table(table.number);
     let (from, to) = (shared.path_of(kind), target.join(kind.name()));
     if shared.env.fs.link(&from, &to).is_ok() {
         return Ok(());
     }
     // Another filesystem, one without hard links, too many of them: a copy fails for its own reasons, or does as well.
-    copy(shared, &from, &to)
+    copy(shared, &from, &to)?;
+    let check = |dir: &Path| {
+        let tables = TableCache::new(Arc::clone(&shared.env.fs), dir, 1, Arc::new(BlockCache::new(0)));
+        tables.get(table, order)?.verify()
+    };
+    // What was read wrong on the way must not be handed on as whole. Of a table that was damaged before, the error names the original.
+    check(target).or_else(|of_the_copy| check(&shared.dir).and(Err(of_the_copy)))
 }
 
 fn copy(shared: &Shared, from: &Path, to: &Path) -> Result<()> {
@@ -170,7 +182,6 @@ mod tests {
     use crate::env::clock::TestClock;
     use crate::env::sim_fs::SimFs;
     use crate::options::Options;
-    use crate::util::sync::Arc;
 
     /// While a checkpoint is cut, later writes stay in memory: a table of theirs would be in the copy, and its batch by half.
     #[test]

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use esker::env::sim_fs::{CrashImage, CrashPoint, SimFs};
 use esker::{Db, ErrorKind};
 
+use crate::support::copies;
 use crate::support::oracle::{Contents, DEFAULT};
 use crate::support::rng::{number, seed_or};
 use crate::support::script::{DIR, Journal, Script, contents, inline, run};
@@ -170,6 +171,7 @@ fn check_image(disk: &SimFs, script: &Script, journal: &Journal, at: &At) -> Res
         let what = format!("{:?} keys are the state after none of the commits {legal:?}", sizes(&found));
         return Err((Kind::WrongState, what));
     }
+    copies::check(disk, script, journal, (at.op, at.inside), &|n, found| journal.states[n] == *found)?;
     second_life(db, disk, script, found).map_err(|what| (Kind::SecondOpen, what))
 }
 
@@ -295,4 +297,5 @@ one_test_per_script! {
     transactions_over_families = 14;
     merges_and_expiries = 15;
     size_tiered_compaction = 16;
+    checkpoints_of_families = 17;
 }

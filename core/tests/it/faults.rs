@@ -263,4 +263,5 @@ one_test_per_script! {
     transactions_over_families = 14;
     merges_and_expiries = 15;
     size_tiered_compaction = 16;
+    checkpoints_of_families = 17;
 }

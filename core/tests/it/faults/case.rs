@@ -12,6 +12,7 @@ use esker::{Db, ErrorKind};
 
 use super::Strike;
 use super::tally::Met;
+use crate::support::copies;
 use crate::support::oracle::Contents;
 use crate::support::script::{DIR, Journal, Script, contents, inline, nothing, run};
 use crate::support::shrink::Kind;
@@ -186,8 +187,17 @@ impl Ran<'_> {
     /// The fault is gone when the machine comes back.
     fn check_healed(&self, point: &CrashPoint, image: CrashImage) -> Result<(), Wrong> {
         let place = format!("crash {point}, {image:?}");
-        let found = self.case.life_on(&point.disk.crash(image), &place)?;
+        let left = point.disk.crash(image);
+        let found = self.case.life_on(&left, &place)?;
+        self.check_copies(&left, (point.op, point.inside))?;
         self.check_state(&found, point, image, &place)
+    }
+
+    /// The checkpoints that were begun before operation `op` of the script (or, `inside`, by it).
+    fn check_copies(&self, disk: &SimFs, at: (u64, bool)) -> Result<(), Wrong> {
+        copies::check(disk, self.case.script, &self.journal, at, &|n, found| {
+            self.layers.get(n).is_some_and(|states| states.contains(found))
+        })
     }
 
     /// The recovery meets the fault: it fails, or is right. Then, when it is gone, all is well.
@@ -228,7 +238,9 @@ impl Ran<'_> {
         let seed = self.case.seed ^ self.case.strike.at_op;
         for image in [CrashImage::Everything, CrashImage::NothingUnsynced, CrashImage::Random { seed }] {
             let place = format!("crash after the script, {image:?}");
-            let found = self.case.life_on(&self.sim.crash(image), &place)?;
+            let left = self.sim.crash(image);
+            let found = self.case.life_on(&left, &place)?;
+            self.check_copies(&left, (u64::MAX, false))?;
             let floor = self.floor(image);
             if !self.layers[floor..].iter().flatten().any(|state| *state == found) {
                 let what = format!("{place}: {} families; at least {floor} commits were promised", found.len());

@@ -1,5 +1,6 @@
 //! What the test families share: a seeded generator, an oracle, and ways to open databases on simulated disks.
 
+pub mod copies;
 pub mod gate;
 pub mod judge;
 pub mod lives;

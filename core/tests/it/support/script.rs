@@ -40,6 +40,8 @@ pub enum Step {
     Reopen,
     /// Holds a snapshot from here to the end.
     Snapshot,
+    /// A second database, in this directory.
+    Checkpoint(&'static str),
 }
 
 impl Step {
@@ -61,9 +63,8 @@ impl Step {
             Step::CommitIn(..) | Step::Transaction(..) => {}
             Step::CreateFamily(name) => drop(state.entry((*name).to_owned()).or_default()),
             Step::DropFamily(name) => drop(state.remove(*name)),
-            Step::FlushFamily(_) | Step::Sync | Step::Flush | Step::Compact(..) | Step::Reopen | Step::Snapshot => {
-                return false;
-            }
+            Step::FlushFamily(_) | Step::Sync | Step::Flush | Step::Compact(..) | Step::Reopen => return false,
+            Step::Snapshot | Step::Checkpoint(_) => return false,
         }
         true
     }
@@ -76,7 +77,8 @@ impl Step {
             }
             // Of the other families only what came before the last write of this one.
             Step::FlushFamily(_) | Step::Snapshot | Step::Compact(..) => false,
-            Step::Sync | Step::Flush | Step::Reopen | Step::CreateFamily(_) | Step::DropFamily(_) => true,
+            Step::Sync | Step::Flush | Step::Reopen | Step::Checkpoint(_) => true,
+            Step::CreateFamily(_) | Step::DropFamily(_) => true,
         }
     }
 
@@ -88,7 +90,8 @@ impl Step {
                 *durability != Durability::None
             }
             Step::FlushFamily(_) | Step::Snapshot | Step::Compact(..) => false,
-            Step::Sync | Step::Flush | Step::Reopen | Step::CreateFamily(_) | Step::DropFamily(_) => true,
+            Step::Sync | Step::Flush | Step::Reopen | Step::Checkpoint(_) => true,
+            Step::CreateFamily(_) | Step::DropFamily(_) => true,
         }
     }
 }
@@ -207,6 +210,7 @@ pub fn run(
             Step::Sync => db.sync(),
             Step::Flush => db.flush(),
             Step::Compact(start, end) => db.compact_range(start.as_deref(), end.as_deref()),
+            Step::Checkpoint(dir) => db.checkpoint(dir),
             Step::Snapshot => db.snapshot().map(|snapshot| snapshots.push(snapshot)),
             Step::Reopen => {
                 snapshots.clear();

@@ -45,6 +45,7 @@ pub fn scripts() -> Vec<Script> {
         script("transactions over families", transactions()),
         script("merges and expiries", merges_and_expiries()),
         size_tiered("size-tiered compaction", compaction()),
+        script("checkpoints of families", checkpoints()),
     ]
 }
 
@@ -241,6 +242,22 @@ fn merges_and_expiries() -> Vec<Step> {
             9 => steps.push(Step::Reopen),
             _ => {}
         }
+    }
+    steps
+}
+
+/// Each holds what was written before it, in every family that there is then; what comes after changes none.
+fn checkpoints() -> Vec<Step> {
+    let mut steps = vec![Step::CreateFamily("a")];
+    for (n, dir) in ["/copy 0", "/copy 1", "/copy 2"].into_iter().enumerate() {
+        steps.push(Step::CommitIn(vec![(DEFAULT, put(n, 300)), ("a", put(n, 20))], Buffered));
+        match n {
+            1 => steps.extend([Step::Flush, Step::Compact(None, None)]),
+            2 => steps.extend([Step::Reopen, Step::DropFamily("a"), Step::Commit(vec![put(5, 10)], Buffered)]),
+            _ => steps.push(Step::Snapshot),
+        }
+        steps.push(Step::Checkpoint(dir));
+        steps.push(Step::Commit(vec![Write::DeleteRange(key(0), key(2)), put(20 + n, 10)], Sync));
     }
     steps
 }
