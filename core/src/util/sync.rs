@@ -104,7 +104,7 @@ mod imp {
     }
 }
 
-/// Locks for the thread sanitizer (scripts/test-races.sh). It sees what is compiled with it, and the standard library comes
+/// Locks for the thread sanitizer (scripts/test-sanitizers.sh). It sees what is compiled with it, and the standard library comes
 /// compiled without: a lock that passes from hand to hand inside it looks like a race on all that it protects. Trying for a
 /// lock, and freeing it when nobody sleeps for it, is inlined and so is seen; here nobody sleeps.
 #[cfg(tsan)]

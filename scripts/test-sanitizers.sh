@@ -1,6 +1,11 @@
 #!/usr/bin/env bash
-# The C programs against a library that is built with the thread sanitizer itself: races between calls, closes and background work.
-# In the quick tests only the programs are instrumented, by other sanitizers. RUNS=n repeats each; THREADED="close txn" names some.
+# The C programs against a library that is built with a sanitizer itself. In the quick tests only the programs are instrumented.
+#
+#   scripts/test-sanitizers.sh             both of:
+#   scripts/test-sanitizers.sh thread      races between calls, closes and background work; each program RUNS times
+#   scripts/test-sanitizers.sh address     memory that is freed, beyond its end, or never freed, in the engine's code too
+#
+# PROGRAMS="close txn" names some.
 #
 # Sanitizers are unstable in Rust; RUSTC_BOOTSTRAP=1 lets a stable compiler have them. The standard library comes compiled and
 # stays as it is, so what it does inside is not seen: for the thread sanitizer the engine has locks that are (`cfg(tsan)` in
@@ -8,12 +13,15 @@
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
 # Those in which threads of the program or of the engine meet.
-THREADED=${THREADED:-close callbacks txn family iter maintenance write expiry snapshot}
+threaded=${PROGRAMS:-close callbacks txn family iter maintenance write expiry snapshot}
+# All but `fork` (the sanitizer's allocator does not survive one beside threads), `dlclose` (it loads the library itself), `shells` (it
+# counts memory, of which the sanitizer keeps what was freed) and `faults` (whose faults are of a disk that it makes).
+unthreaded=${PROGRAMS:-batch callbacks close db error expiry family freed iter iter_many maintenance merge multi_get options snapshot streams txn write}
 RUNS=${RUNS:-3}
 # A program that takes longer than this hangs.
 WATCHDOG=${WATCHDOG:-900}
 host=$(rustc -vV | sed -n 's/^host: //p')
-LOGS="$TARGET/race-logs"
+LOGS="$TARGET/sanitizer-logs"
 mkdir -p "$LOGS"
 passed=0
 failed=()
@@ -26,7 +34,9 @@ fi
 # build KIND: the library, in a target directory of its own.
 build() {
   say "$1 sanitizer: building the library"
-  RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=$1 -Cunsafe-allow-abi-mismatch=sanitizer --cfg tsan" \
+  local flags="-Zsanitizer=$1 -Cunsafe-allow-abi-mismatch=sanitizer"
+  [ "$1" != thread ] || flags+=" --cfg tsan"
+  RUSTC_BOOTSTRAP=1 RUSTFLAGS="$flags" \
     cargo build --quiet --package esker-ffi --lib --target "$host" --target-dir "$TARGET/sanitize-$1"
   built="$TARGET/sanitize-$1/$host/debug"
   ln -sf libesker.so "$built/libesker.so.0"
@@ -64,11 +74,25 @@ run() {
   fi
 }
 
-# The test of the test: two threads that move one iterator, which convention 9 forbids. It must be found.
+# must_find KIND REPORT: the test of the test, a program that does what it must not. REPORT is what the sanitizer says of it.
 must_find() {
   local work status=0
   work=$(mktemp -d)
-  cat >"$work/planted.c" <<'C'
+  "planted_$1" >"$work/planted.c"
+  compiled "$1" "$work/planted.c" "$work/program"
+  watched "$work/program" "$work/db" >"$LOGS/planted-$1.log" 2>&1 || status=$?
+  rm -rf "$work"
+  if grep -q "$2" "$LOGS/planted-$1.log"; then
+    echo "$1 sanitizer: what was planted was found"
+  else
+    failed+=(planted)
+    echo "$1 sanitizer: what was planted was NOT found ($status), see $LOGS/planted-$1.log"
+  fi
+}
+
+# Two threads that move one iterator, which convention 9 forbids.
+planted_thread() {
+  cat <<'C'
 #include <esker.h>
 #include <pthread.h>
 static void *move(void *iter) {
@@ -89,19 +113,40 @@ int main(int argc, char **argv) {
     return esker_close(db, NULL);
 }
 C
-  compiled thread "$work/planted.c" "$work/program"
-  watched "$work/program" "$work/db" >"$LOGS/planted.log" 2>&1 || status=$?
-  rm -rf "$work"
-  if grep -q 'WARNING: ThreadSanitizer: data race' "$LOGS/planted.log"; then
-    echo "thread sanitizer: a planted race was found"
-  else
-    failed+=(planted)
-    echo "thread sanitizer: a planted race was NOT found ($status), see $LOGS/planted.log"
-  fi
 }
 
-build thread
-must_find
-for name in $THREADED; do run thread "$name" "$RUNS"; done
-echo "races: $passed runs passed, ${#failed[@]} programs failed"
+# A key that is longer than the bytes behind it: it is the engine's own code that reads beyond them.
+planted_address() {
+  cat <<'C'
+#include <esker.h>
+#include <stdlib.h>
+int main(int argc, char **argv) {
+    esker_db *db = NULL;
+    uint8_t *key = calloc(8, 1);
+    if (key == NULL || argc < 2 || esker_open(argv[1], NULL, &db, NULL) != ESKER_OK) return 1;
+    esker_put(db, NULL, key, 4096, key, 1, NULL, NULL);
+    free(key);
+    return esker_close(db, NULL);
+}
+C
+}
+
+thread() {
+  build thread
+  must_find thread 'WARNING: ThreadSanitizer: data race'
+  for name in $threaded; do run thread "$name" "$RUNS"; done
+}
+
+address() {
+  build address
+  must_find address 'ERROR: AddressSanitizer: heap-buffer-overflow'
+  for name in $unthreaded; do run address "$name" 1; done
+}
+
+case ${1:-all} in
+  thread | address) "$1" ;;
+  all) address && thread ;;
+  *) echo "there is no sanitizer $1; thread, address" >&2; exit 2 ;;
+esac
+echo "sanitizers: $passed runs passed, ${#failed[@]} programs failed"
 [ ${#failed[@]} = 0 ]
