@@ -15,7 +15,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 # Those in which threads of the program or of the engine meet.
 threaded=${PROGRAMS:-close callbacks txn family iter maintenance write expiry snapshot}
 # All but `fork` (the sanitizer's allocator does not survive one beside threads), `dlclose` (it loads the library itself), `shells` (it
-# counts memory, of which the sanitizer keeps what was freed) and `faults` (whose faults are of a disk that it makes).
+# counts memory, of which the sanitizer keeps what was freed) and `faults` (it wants a library that has the feature inject-panic).
 unthreaded=${PROGRAMS:-batch callbacks close db error expiry family freed iter iter_many maintenance merge multi_get options snapshot streams txn write}
 RUNS=${RUNS:-3}
 # A program that takes longer than this hangs.
