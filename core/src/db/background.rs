@@ -8,6 +8,10 @@
 //! ([`Background::kick`]), so that space which was made is noticed. A task that fails again and again for another reason
 //! poisons the handle. A panic poisons it at once.
 
+pub mod compacting;
+pub mod flushing;
+pub mod segments;
+
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -15,8 +19,8 @@ use std::time::Duration;
 use crate::compaction::plan::{Claims, Compaction};
 use crate::db::environment::Executor;
 use crate::db::info_log::LogLevel;
+use crate::db::obsolete;
 use crate::db::state::Shared;
-use crate::db::{compacting, flushing, obsolete, segments};
 use crate::error::{Error, ErrorKind, Result};
 use crate::util::planted::planted;
 use crate::util::sync::atomic::{AtomicBool, Ordering};

@@ -18,7 +18,7 @@
 
 use std::path::Path;
 
-use crate::db::flushing;
+use crate::db::background::flushing;
 use crate::db::open::manifest_options;
 use crate::db::state::Shared;
 use crate::db::switch;

@@ -5,7 +5,7 @@
 //! synced; LOCK is released. Reads that are running finish on their own view, or are `Closed` if it needs a table that the next open
 //! has removed. Child handles keep what they hold, not the directory: it can be opened again while they live.
 
-use crate::db::flushing;
+use crate::db::background::flushing;
 use crate::db::info_log::LogLevel;
 use crate::db::install;
 use crate::db::obsolete;

@@ -6,20 +6,21 @@
 use std::path::Path;
 
 use crate::batch::WriteBatch;
+use crate::db::background::compacting;
+use crate::db::background::flushing;
 use crate::db::column_family::ColumnFamily;
 use crate::db::environment::Environment;
 use crate::db::info_log::LogRecord;
 use crate::db::inspect::{InspectOptions, Inspection};
 use crate::db::iterator::Iter;
-use crate::db::read_options::ReadOptions;
+use crate::db::read::cursor;
+use crate::db::read::options::ReadOptions;
 use crate::db::snapshot::Snapshot;
 use crate::db::state::Shared;
 use crate::db::stats::Stats;
 use crate::db::verify::VerifyReport;
 use crate::db::write::CommitRequest;
-use crate::db::{
-    checkpoint, close, compacting, cursor, destroy, families, flushing, inspect, open, read, stats, verify, write,
-};
+use crate::db::{checkpoint, close, destroy, families, inspect, open, read, stats, verify, write};
 use crate::error::{Error, Result};
 use crate::key::family::FamilyId;
 use crate::options::{FamilyOptions, Options, WriteOptions};

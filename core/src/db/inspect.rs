@@ -1,8 +1,8 @@
 //! Looking into one file of a database, or at what its directory holds, without opening the database.
 //!
 //! ```text
-//! inspect   what kind of file is it (first and last bytes, else its name) → inspect_wal | inspect_manifest | inspect_table
-//!           a directory → inspect_directory
+//! inspect   what kind of file is it (first and last bytes, else its name) → logs | manifests | tables
+//!           a directory → directories
 //! ```
 //! It only reads: it takes no lock and changes nothing, so it also works on a database that is open, whose newest bytes may then
 //! be missing. Bytes that are not what was written are no failure: what stands before them is shown, then the problem with
@@ -11,12 +11,16 @@
 //! Invariants: every checksum on the way is checked; at most as many rows and entries are kept as the caller asked for, the
 //! others are read and counted. Thread rule: one call, one thread.
 
+mod directories;
+mod logs;
+mod manifests;
+mod tables;
+
 use std::path::Path;
 
 use crate::batch::BatchEntry;
 use crate::db::open::exists;
 use crate::db::stats::{Row, StatValue, StatsFormat, json_object, text_lines};
-use crate::db::{inspect_directory, inspect_manifest, inspect_table, inspect_wal};
 use crate::env::filename::FileKind;
 use crate::env::fs::{File, FileSystem, OpenMode, is_not_found, read_exact_at};
 use crate::error::{Error, ErrorKind, Result};
@@ -122,7 +126,7 @@ pub fn inspect(fs: &dyn FileSystem, path: &Path, options: &InspectOptions) -> Re
     let mut found = Findings::new(options);
     let outcome = match exists(fs, path) {
         Ok(true) if options.kind.is_some() => return Err(Error::invalid("this is a directory").with_file(path)),
-        Ok(true) => inspect_directory::inspect(fs, path, &mut found),
+        Ok(true) => directories::inspect(fs, path, &mut found),
         _ => inspect_file(fs, path, &mut found),
     };
     match outcome {
@@ -152,9 +156,9 @@ fn inspect_file(fs: &dyn FileSystem, path: &Path, found: &mut Findings<'_>) -> R
     }
     let number = name.filter(|_| named == Some(kind)).and_then(FileKind::number);
     match kind {
-        InspectKind::Wal => inspect_wal::inspect(&file, number, found),
-        InspectKind::Manifest => inspect_manifest::inspect(&file, number, found),
-        InspectKind::Table => inspect_table::inspect(&*file, found),
+        InspectKind::Wal => logs::inspect(&file, number, found),
+        InspectKind::Manifest => manifests::inspect(&file, number, found),
+        InspectKind::Table => tables::inspect(&*file, found),
     }
 }
 

@@ -23,11 +23,14 @@
 //! Thread rule: one thread at a time; may move between threads. It owns all it needs and may outlive the database handle:
 //! its moves then answer `Closed` while what it holds stays readable.
 
+#[cfg(test)]
+mod tests;
+
 use std::cmp::Ordering;
 
-use crate::db::cursor::Origin;
 use crate::db::health::Health;
-use crate::db::read_set::{ScanTracker, Upper};
+use crate::db::read::cursor::Origin;
+use crate::db::read::read_set::{ScanTracker, Upper};
 use crate::error::{Error, Result};
 use crate::iter::bounds::Bounds;
 use crate::iter::covering::CoveringTombstones;

@@ -6,9 +6,14 @@
 //! ```
 //! No lock is held after the view is taken. An error is that call's; it poisons nothing.
 
+pub mod cursor;
+pub mod options;
+pub mod packed;
+pub mod read_set;
+
 use crate::db::family::Family;
 use crate::db::health::Health;
-use crate::db::read_options::ReadOptions;
+use crate::db::read::options::ReadOptions;
 use crate::db::state::Shared;
 use crate::error::{Error, Result};
 use crate::iter::resolve::View;

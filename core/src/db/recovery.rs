@@ -8,22 +8,25 @@
 //! Sequence numbers continue 2^20 above the highest that is found anywhere: commits that a crash took must not lend their
 //! numbers to others.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::batch::BatchIter;
-use crate::db::apply;
 use crate::db::background::Background;
-use crate::db::conflicts::RecentWrites;
-use crate::db::counters::Counters;
+use crate::db::background::flushing::{self, Waiting};
 use crate::db::environment::Environment;
 use crate::db::families;
 use crate::db::family::Family;
-use crate::db::flushing::{self, Waiting};
 use crate::db::health::Health;
 use crate::db::info_log::InfoLog;
 use crate::db::open::manifest_options;
 use crate::db::state::{CommitState, RecoveryReport, Shared, cache_capacity};
+use crate::db::stats::counters::Counters;
+use crate::db::write::apply;
+use crate::db::write::conflicts::RecentWrites;
 use crate::env::filename::FileKind;
 use crate::env::fs::FileLock;
 use crate::error::{Error, ErrorKind, Result};
@@ -300,7 +303,7 @@ fn start_writing(shared: &Shared, mut manifest: Manifest, replayed: &Replayed, a
 }
 
 fn create_segment(shared: &Shared) -> Result<PreparedSegment> {
-    crate::db::segments::create(shared)
+    crate::db::background::segments::create(shared)
 }
 
 /// Removes every file of our grammar that the database does not need. Called when the MANIFEST was read whole and everything

@@ -13,7 +13,7 @@
 //!    `Health::reason`, the ring of `InfoLog`, `KeyLocks::table`, the read set of a transaction, the shards of the caches
 //!    and the writer's lock of a memtable, which a reader takes for one search that writes have disturbed eight times
 //!
-//! Key locks (`db/key_locks.rs`) are no locks in this sense: nobody waits for one while holding any of these.
+//! Key locks (`db/write/key_locks.rs`) are no locks in this sense: nobody waits for one while holding any of these.
 //!
 //! # Invariants
 //! - State changes by replacement: a reader takes one [`SuperVersion`] and never locks again, but as said of memtables above.
@@ -27,14 +27,14 @@ use std::path::PathBuf;
 
 use crate::compaction::retention::LiveViews;
 use crate::db::background::Background;
-use crate::db::conflicts::RecentWrites;
-use crate::db::counters::Counters;
 use crate::db::environment::Environment;
 use crate::db::family::Family;
 use crate::db::health::Health;
-use crate::db::key_locks::{KeyLocks, Patience};
 use crate::db::snapshot::SnapshotList;
-use crate::db::sync_queue::SyncQueue;
+use crate::db::stats::counters::Counters;
+use crate::db::write::conflicts::RecentWrites;
+use crate::db::write::key_locks::{KeyLocks, Patience};
+use crate::db::write::sync_queue::SyncQueue;
 use crate::env::filename::FileKind;
 use crate::env::fs::FileLock;
 use crate::error::{Error, ErrorKind, Result};

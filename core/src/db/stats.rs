@@ -1,10 +1,12 @@
 //! [`Stats`]: numbers about the database at one moment, for people, programs and Prometheus from one list of entries.
 
+pub(crate) mod counters;
+
 use std::borrow::Cow;
 use std::fmt::Write;
 
 use crate::db::background::Task;
-use crate::db::compacting;
+use crate::db::background::compacting;
 use crate::db::family::Family;
 use crate::db::state::Shared;
 use crate::error::{Error, Result};

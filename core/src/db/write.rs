@@ -2,26 +2,32 @@
 //!
 //! ```text
 //! commit(request)
-//!   date             operands get their time, puts of a family with a time to live their expiry   (db/dated.rs)
+//!   date             operands get their time, puts of a family with a time to live their expiry   (db/write/dated.rs)
 //!   make_room        stall/ waits, the memtable is switched, the log rolls    (db/stall.rs, db/switch.rs)
-//!   key locks        wait, without the commit lock, while a transaction holds one of the keys   (db/key_locks.rs)
-//!   validate         a transaction's reads against the commits since it began   (db/conflicts.rs)
+//!   key locks        wait, without the commit lock, while a transaction holds one of the keys   (db/write/key_locks.rs)
+//!   validate         a transaction's reads against the commits since it began   (db/write/conflicts.rs)
 //!   log              one record for the whole batch, unless it asked for none   (wal/)
 //!   apply            every entry into its family's memtable                     (memtable/)
 //!   publish          one release store: new reads see the batch
-//!   sync             only if asked for, without the commit lock                 (db/sync_queue.rs)
+//!   sync             only if asked for, without the commit lock                 (db/write/sync_queue.rs)
 //! ```
 //! Everything from *validate* to *publish* happens under the commit lock, so commits are applied in the order of their numbers.
 //! A batch that was refused (no room, bad state, nothing written) leaves no trace. A batch whose log record may have been
 //! half written seals the segment or poisons the handle: nothing is ever acknowledged behind a damaged record. A failed sync
 //! poisons; the batch is visible, its fate is known at the next open.
 
+pub mod apply;
+pub mod conflicts;
+pub mod dated;
+pub mod key_locks;
+pub mod sync_queue;
+
 use crate::batch::WriteBatch;
 use crate::db::health::PoisonOnPanic;
-use crate::db::key_locks::{Owner, Place};
-use crate::db::read_set::ReadSet;
+use crate::db::read::read_set::ReadSet;
+use crate::db::stall;
 use crate::db::state::{CommitState, Shared};
-use crate::db::{apply, dated, stall};
+use crate::db::write::key_locks::{Owner, Place};
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::sequence::SeqNo;
 use crate::options::Durability;

@@ -12,7 +12,7 @@
 use std::collections::BTreeMap;
 
 use crate::batch::WriteBatch;
-use crate::db::read_set::{ReadSet, Span, Upper};
+use crate::db::read::read_set::{ReadSet, Span, Upper};
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::family::FamilyId;
 use crate::key::kind::Kind;

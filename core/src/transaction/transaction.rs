@@ -18,11 +18,12 @@ use std::collections::HashMap;
 use std::fmt;
 
 use crate::db::family::Family;
-use crate::db::key_locks::{FamilyKey, Owner};
-use crate::db::read_set::{ReadSet, ScanTracker, SharedReads, Span};
+use crate::db::read::cursor;
+use crate::db::read::read_set::{ReadSet, ScanTracker, SharedReads, Span};
 use crate::db::state::Shared;
+use crate::db::write::key_locks::{FamilyKey, Owner};
 use crate::db::write::{self, CommitRequest, Committing};
-use crate::db::{ColumnFamily, Db, Iter, ReadOptions, Snapshot, cursor, read};
+use crate::db::{ColumnFamily, Db, Iter, ReadOptions, Snapshot, read};
 use crate::error::{Error, ErrorKind, Result};
 use crate::iter::operands::STAMP_LEN;
 use crate::key::kind::Kind;

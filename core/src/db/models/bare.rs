@@ -5,13 +5,13 @@
 use std::path::Path;
 
 use crate::db::background::Background;
-use crate::db::conflicts::RecentWrites;
 use crate::db::environment::{Environment, Executor};
 use crate::db::family::Family;
 use crate::db::health::Health;
 use crate::db::info_log::InfoLog;
 use crate::db::state::{CommitState, Shared};
 use crate::db::write::CommitRequest;
+use crate::db::write::conflicts::RecentWrites;
 use crate::env::clock::Clock;
 use crate::env::filename::FileNumber;
 use crate::env::fs::FileSystem;

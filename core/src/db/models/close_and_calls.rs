@@ -14,7 +14,7 @@ use crate::compaction::plan::{Beneath, Compaction};
 use crate::db::close;
 use crate::db::models::bare::{bare, dir, put, spawn};
 use crate::db::read;
-use crate::db::read_options::ReadOptions;
+use crate::db::read::options::ReadOptions;
 use crate::db::state::Shared;
 use crate::env::fs::{FileSystem, OpenMode};
 use crate::env::sim_fs::SimFs;

@@ -7,8 +7,8 @@
 //! Made up: time, which stands still. Fails with `forget-to-wake-the-line` and with `wake-without-the-lock`.
 
 use crate::db::health::Health;
-use crate::db::key_locks::{FamilyKey, KeyLocks, Patience};
 use crate::db::models::bare::{Still, spawn};
+use crate::db::write::key_locks::{FamilyKey, KeyLocks, Patience};
 use crate::error::{ErrorKind, Result};
 use crate::key::family::FamilyId;
 use crate::util::sync::atomic::{AtomicBool, Ordering};

@@ -7,7 +7,7 @@
 //! for a leader who has gone sleeps for ever.
 
 use crate::db::models::bare::{seqno, spawn};
-use crate::db::sync_queue::SyncQueue;
+use crate::db::write::sync_queue::SyncQueue;
 use crate::error::{Error, ErrorKind, Result};
 use crate::util::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::util::sync::{Arc, Mutex, explore};

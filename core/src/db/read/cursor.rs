@@ -3,7 +3,7 @@
 use crate::db::family::Family;
 use crate::db::iterator::Iter;
 use crate::db::read;
-use crate::db::read_options::ReadOptions;
+use crate::db::read::options::ReadOptions;
 use crate::db::state::Shared;
 use crate::error::{Error, ErrorKind, Result};
 use crate::iter::bounds::Bounds;

@@ -13,7 +13,7 @@ use crate::compaction::collapse::Collapse;
 use crate::compaction::flush;
 use crate::compaction::writer::{Abandoned, OutputPlace};
 use crate::db::background::Task;
-use crate::db::compacting;
+use crate::db::background::compacting;
 use crate::db::family::Family;
 use crate::db::install::{self, Flushed};
 use crate::db::obsolete;

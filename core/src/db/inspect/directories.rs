@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use crate::db::inspect::manifests::edits;
 use crate::db::inspect::{Findings, text};
-use crate::db::inspect_manifest::edits;
 use crate::db::open::no_database;
 use crate::db::stats::{Row, StatValue};
 use crate::env::filename::{FileKind, FileNumber};

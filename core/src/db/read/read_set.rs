@@ -1,7 +1,7 @@
 //! [`ReadSet`]: the keys and stretches of keys that a transaction depends on; and [`ScanTracker`], by which its iterators add
 //! to them.
 //!
-//! Where in the flow: `transaction/` notes what its reads touch, found or not; `db/conflicts` asks at commit whether any later
+//! Where in the flow: `transaction/` notes what its reads touch, found or not; `db/write/conflicts` asks at commit whether any later
 //! commit wrote there. An iterator's part reaches from where it was sought to the last position it was seen at, in either
 //! direction, or to the bound where it ran off the end: what lies beyond was never seen and conflicts with nothing.
 //!

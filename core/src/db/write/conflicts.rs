@@ -23,7 +23,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::batch::WriteBatch;
-use crate::db::read_set::{FamilyReads, ReadSet, Span};
+use crate::db::read::read_set::{FamilyReads, ReadSet, Span};
 use crate::error::{Error, ErrorKind, Result};
 use crate::iter::internal::InternalIterator;
 use crate::key::family::FamilyId;
@@ -310,7 +310,7 @@ fn conflict(key: &[u8]) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::db::read_set::Upper;
+    use crate::db::read::read_set::Upper;
     use crate::iter::vec_iter::Rng;
 
     const FAMILY: FamilyId = FamilyId(0);
