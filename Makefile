@@ -1,6 +1,6 @@
 # Names for commands only; what they do stands in scripts/.
 
-.PHONY: help demo test check bench bench-calls bench-calls-python reference install uninstall wheel clean test-planted test-schedules test-long soak coverage
+.PHONY: help demo test check bench bench-calls bench-calls-python reference install uninstall wheel clean test-planted test-schedules test-long soak coverage audit
 
 help:               ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/: +## +/\t/' | expand -t 20
@@ -37,6 +37,9 @@ wheel:              ## the Python package as target/wheels/*.whl, and its source
 
 coverage:           ## lines and regions of the engine that its tests reach (ARGS='--report wal': what they do not)
 	@scripts/coverage.sh $(ARGS)
+
+audit:              ## dependencies with known vulnerabilities, unmaintained or yanked (cargo install cargo-audit; needs the network)
+	@cargo audit
 
 clean:              ## remove everything that was built
 	@rm -rf target
