@@ -19,7 +19,7 @@ use crate::support::rng::{number, seed_or};
 use crate::support::script::{DIR, Journal, Script, contents, inline, run};
 use crate::support::shrink::{Failure, Kind, caught, shrink};
 use crate::support::source::regression_test;
-use crate::support::workloads::scripts;
+use crate::support::workloads::{every_script, one_test_per_script, scripts};
 
 /// Decides what the images lose that lose something at random; `ESKER_SEED=n` for another one.
 fn seed() -> u64 {
@@ -265,37 +265,4 @@ fn a_killed_process_lets_go_of_the_lock() {
     drop(db);
 }
 
-macro_rules! one_test_per_script {
-    ($($test:ident = $index:literal;)*) => {
-        $(#[test]
-        fn $test() {
-            holds(&scripts()[$index]);
-        })*
-
-        #[test]
-        fn every_script_has_a_test() {
-            assert_eq!([$($index),*].len(), scripts().len());
-        }
-    };
-}
-
-one_test_per_script! {
-    creation_and_reopening = 0;
-    puts_some_synced = 1;
-    batches_whole_or_not_at_all = 2;
-    flushes = 3;
-    compaction_from_level_0_down = 4;
-    range_deletes_across_tables = 5;
-    the_manifest_rolls = 6;
-    the_log_rolls = 7;
-    overwrites_under_a_snapshot = 8;
-    close_and_open_again_and_again = 9;
-    families_come_hold_batches_and_go = 10;
-    writes_alternate_over_two_families = 11;
-    unlogged_batches_over_two_families = 12;
-    an_idle_family_while_the_log_rolls = 13;
-    transactions_over_families = 14;
-    merges_and_expiries = 15;
-    size_tiered_compaction = 16;
-    checkpoints_of_families = 17;
-}
+every_script!(one_test_per_script);

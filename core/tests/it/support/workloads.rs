@@ -25,28 +25,61 @@ fn puts(range: std::ops::Range<usize>, len: usize, durability: Durability) -> im
     range.map(move |n| Step::Commit(vec![put(n, len)], durability))
 }
 
+/// The workloads, a line each: the name of its test, in `crash` and in `faults`, and what makes it. A new one joins by its line
+/// here. `every_script!(then)` hands the lines to the macro `then`.
+macro_rules! every_script {
+    ($then:ident) => {
+        $then! {
+            creation_and_reopening: script("creation and reopening", creation());
+            puts_some_synced: script("puts, some synced", mixed_puts());
+            batches_whole_or_not_at_all: script("batches, whole or not at all", batches());
+            flushes: script("flushes", flushes());
+            compaction_from_level_0_down: script("compaction from level 0 down", compaction());
+            range_deletes_across_tables: script("range deletes across tables", range_deletes());
+            the_manifest_rolls: small_manifest("the manifest rolls over and over", rolling_manifest());
+            the_log_rolls: script("the log rolls from segment to segment", rolling_log());
+            overwrites_under_a_snapshot: script("overwrites under a snapshot", overwrites());
+            close_and_open_again_and_again: script("close and open, again and again", reopenings());
+            families_come_hold_batches_and_go: script("families come, hold batches, and go", families());
+            writes_alternate_over_two_families: script("writes alternate over two families, one is flushed", alternating());
+            unlogged_batches_over_two_families: script("unlogged batches over two families", unlogged());
+            an_idle_family_while_the_log_rolls: script("a family that is idle while the log rolls", idle_family());
+            transactions_over_families: script("transactions over families", transactions());
+            merges_and_expiries: script("merges and expiries", merges_and_expiries());
+            size_tiered_compaction: size_tiered("size-tiered compaction", compaction());
+            checkpoints_of_families: script("checkpoints of families", checkpoints());
+        }
+    };
+}
+
+/// A test for each workload, which hands it to the function `holds`.
+macro_rules! one_test_per_script {
+    ($($test:ident: $script:expr;)*) => {
+        $(#[test]
+        fn $test() {
+            holds(&$crate::support::workloads::script_of(stringify!($test)));
+        })*
+    };
+}
+
+pub(crate) use {every_script, one_test_per_script};
+
+macro_rules! named {
+    ($($test:ident: $script:expr;)*) => { vec![$((stringify!($test), $script)),*] };
+}
+
+fn all() -> Vec<(&'static str, Script)> {
+    every_script!(named)
+}
+
 /// The workloads.
 pub fn scripts() -> Vec<Script> {
-    vec![
-        script("creation and reopening", vec![Step::Reopen, Step::Commit(vec![put(1, 8)], Buffered), Step::Reopen]),
-        script("puts, some synced", mixed_puts()),
-        script("batches, whole or not at all", batches()),
-        script("flushes", flushes()),
-        script("compaction from level 0 down", compaction()),
-        script("range deletes across tables", range_deletes()),
-        small_manifest("the manifest rolls over and over", rolling_manifest()),
-        script("the log rolls from segment to segment", rolling_log()),
-        script("overwrites under a snapshot", overwrites()),
-        script("close and open, again and again", reopenings()),
-        script("families come, hold batches, and go", families()),
-        script("writes alternate over two families, one is flushed", alternating()),
-        script("unlogged batches over two families", unlogged()),
-        script("a family that is idle while the log rolls", idle_family()),
-        script("transactions over families", transactions()),
-        script("merges and expiries", merges_and_expiries()),
-        size_tiered("size-tiered compaction", compaction()),
-        script("checkpoints of families", checkpoints()),
-    ]
+    all().into_iter().map(|(_, script)| script).collect()
+}
+
+/// The workload of a test.
+pub fn script_of(test: &str) -> Script {
+    all().into_iter().find(|(name, _)| *name == test).expect("tests are made from the same lines").1
 }
 
 fn script(name: &'static str, steps: Vec<Step>) -> Script {
@@ -63,6 +96,10 @@ fn size_tiered(name: &'static str, steps: Vec<Step>) -> Script {
     let options = Options { compaction_style: CompactionStyle::Tiered, ..tiny_options() };
     let options_source = "Options { compaction_style: CompactionStyle::Tiered, ..tiny_options() }";
     Script { options, options_source, ..Script::new(name, steps) }
+}
+
+fn creation() -> Vec<Step> {
+    vec![Step::Reopen, Step::Commit(vec![put(1, 8)], Buffered), Step::Reopen]
 }
 
 fn mixed_puts() -> Vec<Step> {
