@@ -14,9 +14,10 @@
 
 use std::collections::HashSet;
 
+use crate::compaction::beneath::Beneath;
 use crate::compaction::options::Style;
 use crate::compaction::picker::Picker;
-use crate::compaction::plan::{Beneath, Compaction};
+use crate::compaction::plan::Compaction;
 use crate::compaction::score::Targets;
 use crate::util::planted::planted;
 use crate::util::sync::Arc;

@@ -12,10 +12,10 @@
 //!
 //! Thread rule: one thread; nothing is locked.
 
+use crate::compaction::beneath::Beneath;
 use crate::compaction::collapse::Collapse;
 use crate::compaction::merge::{as_ranges, merge};
 use crate::compaction::output::Cutter;
-use crate::compaction::plan::Beneath;
 use crate::compaction::retention::{LiveViews, Retention};
 use crate::compaction::writer::{Abandoned, OutputPlace, OutputWriter};
 use crate::error::{Error, Result};

@@ -1,6 +1,7 @@
 //! Merging tables into fewer, deeper, smaller ones; and memtables into tables. Rank 7: decisions are values, jobs execute them
 //! and return an edit, nothing here changes what readers see.
 
+pub mod beneath;
 pub mod collapse;
 #[cfg(test)]
 mod collapse_tests;

@@ -21,8 +21,9 @@
 
 use std::cmp::Ordering;
 
+use crate::compaction::beneath::Beneath;
 use crate::compaction::options::{CompactionOptions, Style};
-use crate::compaction::plan::{Beneath, Claims, Compaction};
+use crate::compaction::plan::{Claims, Compaction};
 use crate::compaction::score::{LevelLoad, Loads, Targets};
 use crate::key::family::FamilyId;
 use crate::key::order::Order;

@@ -27,7 +27,7 @@
 
 use std::cmp::Ordering;
 
-use crate::compaction::plan::Beneath;
+use crate::compaction::beneath::Beneath;
 use crate::error::{Error, ErrorKind, Result};
 use crate::iter::resolve::{Need, Readers, expiry_ms};
 use crate::iter::tombstones::{Fragment, FragmentedTombstones, RangeTombstone};

@@ -19,7 +19,7 @@
 use std::path::Path;
 
 use crate::db::background::flushing;
-use crate::db::open::manifest_options;
+use crate::db::recovery::manifest_options;
 use crate::db::state::Shared;
 use crate::db::switch;
 use crate::env::filename::FileKind;

@@ -29,7 +29,7 @@ mod tests;
 use std::cmp::Ordering;
 
 use crate::db::health::Health;
-use crate::db::read::cursor::Origin;
+use crate::db::read::origin::Origin;
 use crate::db::read::read_set::{ScanTracker, Upper};
 use crate::error::{Error, Result};
 use crate::iter::bounds::Bounds;

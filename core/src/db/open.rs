@@ -17,7 +17,7 @@ use crate::db::background::Background;
 use crate::db::environment::Environment;
 use crate::db::families;
 use crate::db::info_log::LogLevel;
-use crate::db::recovery;
+use crate::db::recovery::{self, manifest_options};
 use crate::db::state::Shared;
 use crate::env::filename::FileKind;
 use crate::env::fs::{FileLock, FileSystem, FileType, LockMode};
@@ -27,7 +27,7 @@ use crate::options::Options;
 use crate::util::sync::Arc;
 use crate::version::directory::{self, Directory};
 use crate::version::identity::Identity;
-use crate::version::manifest::{Manifest, ManifestOptions};
+use crate::version::manifest::Manifest;
 
 /// Opens the database in `dir`.
 pub fn open(env: Environment, dir: &Path, options: &Options) -> Result<Arc<Shared>> {
@@ -71,11 +71,6 @@ fn tell(shared: &Shared, took_ms: u64) {
         );
         log.push(LogLevel::Warning, "open", text);
     }
-}
-
-/// When the MANIFEST is written anew.
-pub fn manifest_options(options: &Options) -> ManifestOptions {
-    ManifestOptions { rotate_bytes: options.manifest_rotate_size, ..ManifestOptions::default() }
 }
 
 fn make_directory(env: &Environment, dir: &Path, options: &Options) -> Result<()> {

@@ -8,6 +8,7 @@
 
 pub mod cursor;
 pub mod options;
+pub mod origin;
 pub mod packed;
 pub mod read_set;
 

@@ -22,7 +22,6 @@ use crate::db::families;
 use crate::db::family::Family;
 use crate::db::health::Health;
 use crate::db::info_log::InfoLog;
-use crate::db::open::manifest_options;
 use crate::db::state::{CommitState, RecoveryReport, Shared, cache_capacity};
 use crate::db::stats::counters::Counters;
 use crate::db::write::apply;
@@ -40,7 +39,7 @@ use crate::util::planted::planted;
 use crate::util::sync::atomic::{AtomicBool, AtomicU64};
 use crate::util::sync::{Arc, Mutex, RwLock};
 use crate::version::identity::Identity;
-use crate::version::manifest::Manifest;
+use crate::version::manifest::{Manifest, ManifestOptions};
 use crate::version::manifest_recover;
 use crate::version::numbers::FileNumbers;
 use crate::version::state::{FamilyState, ManifestState};
@@ -132,6 +131,11 @@ fn replay_log(
         discarded_records: report.discarded_records,
     };
     Ok(replayed)
+}
+
+/// When the MANIFEST is written anew.
+pub fn manifest_options(options: &Options) -> ManifestOptions {
+    ManifestOptions { rotate_bytes: options.manifest_rotate_size, ..ManifestOptions::default() }
 }
 
 /// What the MANIFEST knows about the log.

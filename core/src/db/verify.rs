@@ -8,8 +8,8 @@ use std::path::Path;
 
 use crate::batch::BatchIter;
 use crate::db::environment::Environment;
-use crate::db::open::{exists, manifest_options, no_database};
-use crate::db::recovery::replay_input;
+use crate::db::open::{exists, no_database};
+use crate::db::recovery::{manifest_options, replay_input};
 use crate::env::filename::FileKind;
 use crate::env::fs::LockMode;
 use crate::error::{Error, ErrorKind, Result};

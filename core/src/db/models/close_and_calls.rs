@@ -10,7 +10,8 @@
 //! A close beside a running sync once tried to sync the log itself, and returned `Busy` with nothing closed properly; and one beside
 //! a compaction that its caller ran gave the directory away under it, which then took the next open's removals for damage.
 
-use crate::compaction::plan::{Beneath, Compaction};
+use crate::compaction::beneath::Beneath;
+use crate::compaction::plan::Compaction;
 use crate::db::close;
 use crate::db::models::bare::{bare, dir, put, spawn};
 use crate::db::read;

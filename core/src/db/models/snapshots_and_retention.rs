@@ -6,7 +6,7 @@
 //!
 //! Made up: the commits, which only publish their numbers. Fails with `snapshot-before-its-list`.
 
-use crate::compaction::plan::Beneath;
+use crate::compaction::beneath::Beneath;
 use crate::compaction::retention::{Fate, Retention};
 use crate::db::models::bare::{bare, seqno, spawn};
 use crate::db::state::Shared;
