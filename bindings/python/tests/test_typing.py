@@ -5,6 +5,7 @@ import doctest
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,7 +44,9 @@ def test_examples_of_the_reference(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("module", [dbm, aio, _logging, _numbers], ids=["dbm", "aio", "logging", "numbers"])
-def test_examples_of_modules(module: object) -> None:
+def test_examples_of_modules(module: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # They make directories where a reader would, with `tempfile.mkdtemp`; here those go when the test does.
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     result = doctest.testmod(module)  # type: ignore[arg-type]
     assert result.failed == 0 and result.attempted > 0
 
