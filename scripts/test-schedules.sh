@@ -78,6 +78,7 @@ planted=(
   "publish-before-apply:shuttle:engine"
   "remove-tables-in-use:shuttle:engine"
   "forget-snapshots:shuttle:engine"
+  "checkpoint-cuts-nothing:shuttle:checkpoints"
   "forget-absent-reads:shuttle:serializable_histories"
   "let-plain-writes-past-key-locks:shuttle:keys"
 )

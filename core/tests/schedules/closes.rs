@@ -22,7 +22,7 @@ fn a_close_under_load() {
         let ledger = Ledger::new(WRITERS);
         let mut threads = Vec::new();
         for writer in 0..WRITERS {
-            let habits = Habits { count: 2 + rng.below(5), size: 100, unlogged: true };
+            let habits = Habits { count: 2 + rng.below(5), sizes: [100; 2], unlogged: true };
             let (db, ledger, rng) = (db.clone(), ledger.clone(), dice());
             let families = families(&db);
             threads.push(thread::spawn(move || write(&db, &families, &ledger, writer, habits, rng)));

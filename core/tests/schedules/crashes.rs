@@ -19,7 +19,7 @@ fn a_crash_under_load() {
         let ledger = Ledger::new(WRITERS);
         let threads: Vec<_> = (0..WRITERS)
             .map(|writer| {
-                let habits = Habits { count: 2 + rng.below(4), size: 100, unlogged: false };
+                let habits = Habits { count: 2 + rng.below(4), sizes: [100; 2], unlogged: false };
                 let (db, ledger, rng) = (db.clone(), ledger.clone(), dice());
                 let families = families(&db);
                 thread::spawn(move || write(&db, &families, &ledger, writer, habits, rng))

@@ -3,12 +3,14 @@
 
 use shuttle::thread;
 
-use esker::{Db, FamilyOptions, ReadOptions, WriteOptions};
+use esker::{Db, FamilyOptions, Options, ReadOptions, WriteOptions};
 
 use crate::explore::{dice, explore};
 use crate::ledger::Ledger;
 use crate::rng::Rng;
-use crate::world::{Habits, check_all, contents, create, families, look, open, open_to_read, tables_on, write};
+use crate::world::{
+    Habits, check_all, contents, create_with, families, look, open, open_to_read, options, tables_on, write,
+};
 
 const WRITERS: usize = 2;
 
@@ -16,13 +18,15 @@ const WRITERS: usize = 2;
 fn everything_at_once() {
     explore("everything_at_once", 150, || {
         let mut rng = dice();
-        let (disk, db) = create(rng.next());
+        // Mostly small, over memtables that hold hardly anything; some over such as one family fills long before the other; now and then so
+        // large that the log goes through several segments.
+        let (sizes, memtable_size) =
+            *rng.pick(&[([100; 2], 1 << 10), ([100; 2], 1 << 10), ([2_000, 20], 6 << 10), ([9_000; 2], 1 << 10)]);
+        let (disk, db) = create_with(rng.next(), &Options { memtable_size, ..options() });
         let ledger = Ledger::new(WRITERS);
-        // Now and then so large that the log goes through several segments.
-        let size = if rng.chance(10) { 9_000 } else { 100 };
         let mut threads = Vec::new();
         for writer in 0..WRITERS {
-            let habits = Habits { count: 3 + rng.below(6), size, unlogged: true };
+            let habits = Habits { count: 3 + rng.below(6), sizes, unlogged: true };
             let (db, ledger, rng) = (db.clone(), ledger.clone(), dice());
             let families = families(&db);
             threads.push(thread::spawn(move || write(&db, &families, &ledger, writer, habits, rng)));

@@ -56,11 +56,11 @@ pub fn key(writer: usize, n: usize) -> Vec<u8> {
 }
 
 impl Write {
-    /// Something in one family or both, whose values of `size` bytes say which write it is.
-    pub fn random(rng: &mut Rng, writer: usize, number: usize, size: usize) -> Write {
-        let value = |n: usize| {
+    /// Something in one family or both, whose values of so many bytes say which write it is.
+    pub fn random(rng: &mut Rng, writer: usize, number: usize, sizes: [usize; 2]) -> Write {
+        let value = |family: usize, n: usize| {
             let mut value = format!("write {number} of {writer}, entry {n}").into_bytes();
-            value.resize(size, b'.');
+            value.resize(sizes[family].max(value.len()), b'.');
             value
         };
         let mut changes = Vec::new();
@@ -69,11 +69,11 @@ impl Write {
             changes.push(match rng.below(8) {
                 0 => Change::Delete(family, key(writer, one)),
                 1 => Change::DeleteRange(family, key(writer, one), key(writer, one + 1 + rng.below(KEYS - one))),
-                _ => Change::Put(family, key(writer, one), value(n)),
+                _ => Change::Put(family, key(writer, one), value(family, n)),
             });
         }
         // So that no two prefixes of a writer's life look alike.
-        changes.push(Change::Put(number % 2, key(writer, KEYS), value(9)));
+        changes.push(Change::Put(number % 2, key(writer, KEYS), value(number % 2, 9)));
         Write(changes)
     }
 

@@ -9,6 +9,7 @@
 //! Without the cfg this binary is empty.
 #![cfg(shuttle)]
 
+mod checkpoints;
 mod closes;
 mod crashes;
 mod engine;

@@ -36,29 +36,38 @@ pub fn options() -> Options {
 
 /// Opens what is on `disk`, with background threads.
 pub fn open(disk: &SimFs) -> Db {
-    open_with(disk, &options())
+    open_with(disk, DIR, &options())
 }
 
 /// Opens what is on `disk` so that nothing changes there.
 pub fn open_to_read(disk: &SimFs) -> Db {
-    open_with(disk, &Options { read_only: true, ..options() })
+    open_with(disk, DIR, &Options { read_only: true, ..options() })
 }
 
-fn open_with(disk: &SimFs, options: &Options) -> Db {
+/// Opens the checkpoint in `dir`.
+pub fn open_copy(disk: &SimFs, dir: &str) -> Db {
+    open_with(disk, dir, &Options { create_if_missing: false, ..options() })
+}
+
+fn open_with(disk: &SimFs, dir: &str, options: &Options) -> Db {
     let environment = Environment {
         fs: Arc::new(disk.clone()),
         clock: Arc::new(TestClock::at(1_000)),
         executor: Executor::Threads,
         interrupted: None,
     };
-    Db::open_in(environment, Path::new(DIR), options).expect("a healthy disk")
+    Db::open_in(environment, Path::new(dir), options).expect("a healthy disk")
 }
 
 /// A disk and a database on it, with the two families that writers use.
 pub fn create(seed: u64) -> (SimFs, Db) {
+    create_with(seed, &options())
+}
+
+pub fn create_with(seed: u64, options: &Options) -> (SimFs, Db) {
     let disk = SimFs::new(seed);
     disk.record_ops(false);
-    let db = open(&disk);
+    let db = open_with(&disk, DIR, options);
     db.create_family("other", &FamilyOptions::default()).expect("a new family");
     (disk, db)
 }
@@ -77,8 +86,8 @@ pub fn is_end(error: &Error) -> bool {
 pub struct Habits {
     /// Batches.
     pub count: usize,
-    /// Bytes of a value: with a few thousand the log needs several segments.
-    pub size: usize,
+    /// Bytes of a value in each family: with a few thousand the log needs several segments.
+    pub sizes: [usize; 2],
     /// Some batches are not logged.
     pub unlogged: bool,
 }
@@ -86,7 +95,7 @@ pub struct Habits {
 /// Writes; ends early once the database is closed.
 pub fn write(db: &Db, families: &[ColumnFamily; 2], ledger: &Ledger, writer: usize, habits: Habits, mut rng: Rng) {
     for number in 0..habits.count {
-        let write = Write::random(&mut rng, writer, number, habits.size);
+        let write = Write::random(&mut rng, writer, number, habits.sizes);
         let durability = match rng.below(6) {
             0 | 1 => Durability::Sync,
             2 if habits.unlogged => Durability::None,
