@@ -86,6 +86,9 @@ pub fn recover(
     let above = highest.checked_add(SEQNO_GAP).ok_or_else(|| {
         Error::new(ErrorKind::Unsupported, "the sequence numbers of this database are used up").with_file(dir)
     })?;
+    // A process may have died between giving IDENTITY or CURRENT its name and syncing the directory. No name of ours may become durable
+    // before those that are there: a log segment without IDENTITY is damage.
+    shared.env.fs.sync_dir(dir)?;
     start_writing(&shared, recovered.finish_open()?, &replayed, above)?;
     Ok(shared)
 }

@@ -320,6 +320,34 @@ fn a_close_makes_no_later_commit_durable_before_an_earlier_one() {
     assert!(both > 0);
 }
 
+/// A process dies between the renaming of IDENTITY or CURRENT and the sync of the directory: both are to be read, neither is durable.
+/// The next open makes a log segment, and then the power fails. A disk that kept the new name and lost the old one was "a directory
+/// that has been in use, without its IDENTITY", for ever. (The long tier found it: ESKER_SEED=1795440000.)
+#[test]
+fn a_name_that_a_killed_process_left_is_durable_before_there_are_others() {
+    let disk = SimFs::new(8);
+    disk.record_states();
+    let db = open(&disk).unwrap();
+    db.put_with("k", "v", &WriteOptions::sync()).unwrap();
+    db.close().unwrap();
+    let mut crashes = 0;
+    for point in disk.crash_points() {
+        let killed = point.disk.crash(CrashImage::Killed);
+        killed.record_states();
+        drop(open(&killed));
+        for later in killed.crash_points() {
+            for image in
+                [CrashImage::NothingUnsynced].into_iter().chain((0..24).map(|seed| CrashImage::Random { seed }))
+            {
+                let opened = open(&later.disk.crash(image));
+                opened.unwrap_or_else(|error| panic!("killed {point}, then {later}, {image:?}: {error}"));
+                crashes += 1;
+            }
+        }
+    }
+    assert!(crashes > 10_000, "{crashes}");
+}
+
 /// The stories that are told elsewhere; the file names its test, and the test exists. (Use after fork needs a fork, which is
 /// unsafe code here: tests/c/fork.c and the Python tests tell it.)
 #[test]
