@@ -23,9 +23,6 @@
 //! Thread rule: one thread at a time; may move between threads. It owns all it needs and may outlive the database handle:
 //! its moves then answer `Closed` while what it holds stays readable.
 
-#[cfg(test)]
-mod tests;
-
 use std::cmp::Ordering;
 
 use crate::db::health::Health;
@@ -510,3 +507,6 @@ impl std::fmt::Debug for Iter {
         write!(f, "Iter {{ valid: {}, key: \"{}\" }}", self.valid, self.key().escape_ascii())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,9 +8,6 @@
 //! Sequence numbers continue 2^20 above the highest that is found anywhere: commits that a crash took must not lend their
 //! numbers to others.
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -329,3 +326,6 @@ pub fn remove_orphans(shared: &Shared) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
