@@ -26,7 +26,7 @@ use crate::env::filename::{FileKind, FileNumber};
 use crate::env::fs::{FileSystem, FileType};
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::family::FamilyId;
-use crate::key::order::{Comparator, Order};
+use crate::key::order::Order;
 use crate::util::planted::planted;
 use crate::util::sync::Arc;
 use crate::version::current;
@@ -159,11 +159,6 @@ impl Manifest {
     /// Why no more edits are taken, if a failure made it so.
     pub fn poisoned(&self) -> Option<&Error> {
         self.poisoned.as_ref()
-    }
-
-    /// Makes a comparator known, for families that are created from now on.
-    pub fn add_comparator(&mut self, comparator: Arc<dyn Comparator>) -> Result<()> {
-        self.orders.add(comparator)
     }
 
     /// Every file that must stay for the state as it is on record: the others of our grammar are orphans.

@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::env::fault_fs::{Fault, FaultFs, FaultPlan};
 use crate::env::filename::FileNumber;
 use crate::env::fs::{FileSystem, OpenMode};
+use crate::env::op::{OpKind, OpKinds};
 use crate::env::sim_fs::{CrashImage, SimFs};
 use crate::error::{Error, ErrorKind};
 use crate::record::{Place, RecordHeader, encode_record, encode_slot, file_identity};
@@ -104,6 +105,33 @@ fn a_bit_that_is_read_wrong_loses_nothing() {
         }
     }
     assert!(right > 10 && refused > 10, "{right} right, {refused} refused");
+}
+
+/// In the middle of segments, at their links and slots, and in the search behind a torn record: a read that fails is the replay's
+/// failure, never the log's end.
+#[test]
+fn a_read_that_fails_anywhere_is_an_error_and_names_the_file() {
+    let (fs, named, starts) = log_with_a_tail();
+    let last = named.segments.last().unwrap().get();
+    let mut torn = bytes_of(&fs, last);
+    torn[starts[1] as usize + 40] ^= 1;
+    overwrite(&fs, last, &torn);
+    let expected = read(&fs, &named).unwrap();
+    assert!(expected.1.discarded_records > 0, "records are found behind the torn one");
+    for fault in [Fault::Eio, Fault::ShortRead] {
+        for at in 0.. {
+            let faulty = FaultFs::over_sim(&fs);
+            faulty.inject(FaultPlan::new(fault, at).among(OpKinds::of(&[OpKind::Read])));
+            let found = read(&faulty, &named);
+            if faulty.fired() == 0 {
+                assert!(at > 20 && found.unwrap() == expected);
+                break;
+            }
+            let error = found.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Io, "{fault:?} at {at}: {error}");
+            assert!(error.file().is_some(), "{fault:?} at {at}: {error}");
+        }
+    }
 }
 
 #[test]

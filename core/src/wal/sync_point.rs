@@ -77,11 +77,6 @@ impl SyncPoint {
         Ok(SyncPoint { state: Arc::clone(state), covers, through, running: false })
     }
 
-    /// The last sequence number it covers.
-    pub fn through(&self) -> SeqNo {
-        self.through
-    }
-
     /// Syncs. A failure is final for the log: its data may be gone although a second sync would report success.
     pub fn run(mut self) -> Result<SyncedThrough> {
         self.running = true;

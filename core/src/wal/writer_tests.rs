@@ -5,9 +5,10 @@ use std::path::Path;
 use crate::env::fault_fs::{Fault, FaultFs, FaultPlan};
 use crate::env::filename::FileNumber;
 use crate::env::fs::{FileSystem, OpenMode};
-use crate::env::op::OpKind;
+use crate::env::op::{OpKind, OpKinds};
 use crate::env::sim_fs::{CrashImage, SimFs};
 use crate::error::{Error, ErrorKind, Result};
+use crate::key::sequence::SeqNo;
 use crate::record::SLOT_LEN;
 use crate::util::sync::Arc;
 use crate::util::sync::atomic::{AtomicU64, Ordering};
@@ -275,6 +276,41 @@ fn a_failed_append_ends_its_segment_and_its_numbers_are_gone() {
         crate::wal::test_log::overwrite(&fs, 2, &bytes);
         assert_eq!(read(&fs, &named).unwrap_err().kind(), ErrorKind::Corruption);
     }
+}
+
+/// A record above the copy limit goes out in three pieces; whichever fails, nothing is appended behind it, and the log goes on.
+#[test]
+fn a_large_record_of_which_a_piece_fails_ends_its_segment() {
+    for piece in 0..3 {
+        let sim = SimFs::new(1);
+        let fs = FaultFs::over_sim(&sim);
+        let segment = |number| prepare_segment(&fs, Path::new(DIR), UUID, FileNumber::new(number), ROOMY).unwrap();
+        let mut writer = WalWriter::start(segment(1), Link::first(SeqNo::ZERO)).unwrap();
+        append(&mut writer, 1).unwrap();
+        fs.inject(FaultPlan::new(Fault::ShortWrite, piece).among(OpKinds::of(&[OpKind::Write])));
+        let large = vec![7; (300 << 10) + 3];
+        assert_eq!(assert_broken(writer.append(seq(2), 1, &large)).kind(), ErrorKind::Io);
+        assert_eq!(fs.fired(), 1, "piece {piece}");
+        writer.roll(segment(2)).unwrap();
+        append(&mut writer, 3).unwrap();
+        let named = Named { segments: vec![FileNumber::new(1), FileNumber::new(2)], ..Named::default() };
+        assert_eq!(read(&sim, &named).unwrap().0, [1, 3], "piece {piece}");
+    }
+}
+
+/// Its data is in tables by then, and MANIFEST does not name it any more.
+#[test]
+fn a_segment_may_be_forgotten_while_it_is_synced() {
+    let mut log = TestLog::new(ROOMY);
+    log.put_all(1..=3);
+    log.roll();
+    log.put(4);
+    let point = log.writer.sync_point().unwrap();
+    log.writer.forget_segments(&[log.named.segments[0]]);
+    let synced = point.run().unwrap();
+    log.writer.note_synced(synced).unwrap();
+    assert_eq!(log.writer.synced_seqno(), seq(4));
+    assert_eq!(log.writer.live_segments().len(), 1);
 }
 
 #[test]
